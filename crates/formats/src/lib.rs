@@ -1,0 +1,10 @@
+//! Bytes to records: the logs and codes of Windows, read without I/O.
+//!
+//! Nothing here opens a file, panics on input, recurses on input or allocates more than in
+//! proportion to what it is given. What cannot be read becomes a [`Gap`] with its place.
+
+pub mod code;
+mod gap;
+pub mod log;
+
+pub use gap::{Gap, GapReason, Parsed};
