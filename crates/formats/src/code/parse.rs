@@ -1,8 +1,8 @@
 //! Reading one code in any spelling a person or a log uses.
 //!
 //! Digits alone can be decimal or hexadecimal. What people and Windows really write decides:
-//! `80070021` (eight digits, the first an 8) and `240006` (six digits from 240001 to 24ffff) are
-//! hexadecimal without its `0x`, `2147942433` and everything else is decimal. With `%%` before
+//! `80070021` (eight digits, the first an 8 or 9) and `240006` (six digits, 24 in front) are
+//! hexadecimal without its `0x`; `2147942433` and everything else is decimal. With `%%` before
 //! it, as in event records, a number is always decimal.
 
 use std::ops::RangeInclusive;
@@ -168,7 +168,7 @@ fn parse_one(text: &str) -> Result<Code, ParseCodeError> {
     }
     match (hint, number.len()) {
         (Hint::Jet, 3..=4) => decimal(&format!("-{number}"), text),
-        (Hint::None, 8) if number.starts_with('8') => hexadecimal(number, text),
+        (Hint::None, 8) if number.starts_with(['8', '9']) => hexadecimal(number, text),
         (Hint::None, 6) if number.starts_with("24") => hexadecimal(number, text),
         _ => decimal(number, text),
     }
@@ -350,6 +350,7 @@ mod tests {
         );
         check(0, &["0", "0x0", "00000000", "S_OK"]);
         check(14098, &["14098"]);
+        check(0x9000_0005, &["90000005"]);
     }
 
     #[test]
@@ -430,7 +431,7 @@ mod tests {
         fn every_value_is_read_back(value: u32) {
             let code = Code(value);
             assert_eq!(Code::parse(&code.to_string()), Ok(code));
-            assert_eq!(Code::parse(&value.cast_signed().to_string()).is_ok(), true);
+            assert!(Code::parse(&value.cast_signed().to_string()).is_ok());
             assert_eq!(Code::parse(&format!("%%{value}")), Ok(code));
             if value & 0x8000_0000 != 0 {
                 assert_eq!(Code::parse(&format!("{value:08x}")), Ok(code));

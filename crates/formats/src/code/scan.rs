@@ -136,28 +136,36 @@ impl<'t> CodesIn<'t> {
 
     /// `NTSTATUS -1073283059`, `%%2147942433`, `os error 33`, `JET error -1032`.
     fn decimal(&self, word: &Range<usize>, text: &[u8]) -> Option<(Range<usize>, Code)> {
-        if text.len() > 10 || !text.iter().all(u8::is_ascii_digit) {
+        let head = self.text.get(..word.start)?;
+        let in_event = head.ends_with(b"%%");
+        // Dates and times end here: most numbers of a log are those.
+        let negative = matches!(head, [.., byte, b'-'] if !is_word(*byte));
+        let after_os_error = ends_with_ignoring_case(head, b"os error ");
+        let long = text.len() == 10;
+        if !(in_event || negative || after_os_error || long)
+            || text.len() > 10
+            || !text.iter().all(u8::is_ascii_digit)
+        {
             return None;
         }
         let number: u64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-        let head = self.text.get(..word.start)?;
-        if head.ends_with(b"%%") {
-            let code = Code(u32::try_from(number).ok()?);
-            return Some((word.start - 2..word.end, code));
+        let number = u32::try_from(number).ok()?;
+        if in_event {
+            return Some((word.start - 2..word.end, Code(number)));
         }
-        let negative = head.ends_with(b"-");
         let start = word.start - usize::from(negative);
         let before = self.before(start);
         if before.glued || before.label != Label::Error {
             return None;
         }
-        let value = u32::try_from(number).ok()?;
-        let value = if negative { value.wrapping_neg() } else { value };
+        let value = if negative { number.wrapping_neg() } else { number };
         let code = Code(value);
-        let wanted = match text.len() {
-            10 => is_issued(value),
-            3..=4 if negative => code.jet_error().is_some(),
-            _ => !negative && ends_with_ignoring_case(head, b"os error "),
+        let wanted = if long {
+            is_issued(value)
+        } else if negative {
+            text.len() >= 3 && code.jet_error().is_some()
+        } else {
+            after_os_error
         };
         wanted.then_some((start..word.end, code))
     }
