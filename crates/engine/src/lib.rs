@@ -2,4 +2,5 @@
 //!
 //! No operating system, no printing, no clock of its own.
 
+pub mod knowledge;
 pub mod report;

@@ -23,7 +23,8 @@ const fn status(name: &'static str, value: u32, win32: u16) -> Status {
 
 /// Sorted by value.
 pub(super) const STATUSES: &[Status] = &[
-    status("STATUS_UNSUCCESSFUL", 0xC000_0001, 31),
+    // Windows answers 31 (a device does not work), which would say more than is known.
+    status("STATUS_UNSUCCESSFUL", 0xC000_0001, 0),
     status("STATUS_NOT_IMPLEMENTED", 0xC000_0002, 1),
     status("STATUS_ACCESS_VIOLATION", 0xC000_0005, 998),
     status("STATUS_INVALID_HANDLE", 0xC000_0008, 6),
