@@ -45,7 +45,9 @@ impl fmt::Display for GapReason {
         match self {
             GapReason::Truncated => f.write_str("cut off in the middle"),
             GapReason::Foreign => f.write_str("not in the form of this log"),
-            GapReason::TooLong(bound) => write!(f, "longer than {bound} bytes, the rest passed over"),
+            GapReason::TooLong(bound) => {
+                write!(f, "longer than {bound} bytes, the rest passed over")
+            }
             GapReason::Excerpt => f.write_str("records are missing, the file is an excerpt"),
             GapReason::Unreadable(why) => f.write_str(why),
         }
