@@ -4,6 +4,8 @@
 //! is an error; reading never changes anything; whatever can be changed is a [`HostMut`], so that
 //! evidence cannot be written by type.
 
+pub mod collected;
+pub mod container;
 mod path;
 
 use std::io::Read;

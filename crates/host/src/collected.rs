@@ -1,0 +1,144 @@
+//! Evidence somebody brought: files and folders in any layout. It can be read, never changed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::{About, Evidence, Host, HostError, HostErrorKind, Result};
+
+/// A copied `C:\Windows` has some hundred thousand files; more than this are not looked at.
+const MOST_FILES: usize = 500_000;
+/// Folders deeper than this are not entered.
+const MOST_DEPTH: usize = 64;
+/// Endings of files that never are logs; everything else is recognised by content.
+const NEVER_LOGS: [&str; 24] = [
+    "exe", "dll", "sys", "mui", "cat", "mum", "manifest", "nls", "ttf", "png", "jpg", "jpeg",
+    "gif", "ico", "bmp", "svg", "pdb", "wim", "esd", "vhd", "vhdx", "msu", "msi", "iso",
+];
+
+/// Files and folders of evidence from one PC.
+#[derive(Debug)]
+pub struct Collected {
+    about: About,
+    files: BTreeMap<String, PathBuf>,
+    listed: Vec<Evidence>,
+}
+
+impl Collected {
+    /// Lists what lies at `paths`. Links are not followed.
+    pub fn open(paths: &[PathBuf]) -> Result<Collected> {
+        let mut found =
+            Collected { about: About::default(), files: BTreeMap::new(), listed: Vec::new() };
+        for path in paths {
+            let data = fs::metadata(path).map_err(|error| io("read", path, &error))?;
+            if data.is_dir() {
+                found.folder(path)?;
+            } else {
+                // A file that was named is looked at, whatever its ending.
+                File::open(path).map_err(|error| io("read", path, &error))?;
+                found.file(path.clone(), data.len());
+            }
+        }
+        found.listed.sort_by(|a, b| a.source.cmp(&b.source));
+        Ok(found)
+    }
+
+    fn folder(&mut self, root: &Path) -> Result<()> {
+        let mut open = vec![(root.to_path_buf(), 0)];
+        while let Some((folder, depth)) = open.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if depth == 0 => return Err(io("list", &folder, &error)),
+                // A folder below that may not be entered is evidence that is missing, not a failure.
+                Err(_) => {
+                    self.file(folder, 0);
+                    continue;
+                }
+            };
+            for entry in entries.flatten() {
+                let Ok(kind) = entry.file_type() else { continue };
+                if kind.is_dir() && depth < MOST_DEPTH {
+                    open.push((entry.path(), depth + 1));
+                } else if kind.is_file() && self.listed.len() < MOST_FILES {
+                    let path = entry.path();
+                    if !never_a_log(&path) {
+                        let size = entry.metadata().map_or(0, |data| data.len());
+                        self.file(path, size);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf, size_bytes: u64) {
+        let source = path.display().to_string();
+        if self.files.insert(source.clone(), path).is_none() {
+            self.listed.push(Evidence { source, size_bytes });
+        }
+    }
+}
+
+fn never_a_log(path: &Path) -> bool {
+    path.extension()
+        .and_then(|ending| ending.to_str())
+        .is_some_and(|ending| NEVER_LOGS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+fn io(op: &'static str, path: &Path, error: &std::io::Error) -> HostError {
+    HostError {
+        op,
+        subject: path.display().to_string(),
+        kind: HostErrorKind::Io(error.to_string()),
+    }
+}
+
+impl Host for Collected {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn evidence(&self) -> Result<Vec<Evidence>> {
+        Ok(self.listed.clone())
+    }
+
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>> {
+        let path = self.files.get(&evidence.source).ok_or_else(|| HostError {
+            op: "read",
+            subject: evidence.source.clone(),
+            kind: HostErrorKind::NotCollected,
+        })?;
+        let file = File::open(path).map_err(|error| io("read", path, &error))?;
+        Ok(Box::new(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_listed_in_a_stable_order_without_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.log", "a.txt", "c.dll", "sub/d"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        let host = Collected::open(&[folder.path().to_path_buf()]).unwrap();
+        let evidence = host.evidence().unwrap();
+        let names: Vec<&str> =
+            evidence.iter().map(|item| item.source.rsplit('/').next().unwrap()).collect();
+        assert_eq!(names, ["a.txt", "b.log", "d"]);
+        let mut text = String::new();
+        host.open_evidence(&evidence[0]).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "a.txt");
+    }
+
+    #[test]
+    fn a_missing_path_is_an_error_that_names_it() {
+        let error = Collected::open(&[PathBuf::from("/no/such/place")]).unwrap_err();
+        assert!(error.to_string().contains("/no/such/place"), "{error}");
+    }
+}
