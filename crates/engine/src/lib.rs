@@ -2,5 +2,8 @@
 //!
 //! No operating system, no printing, no clock of its own.
 
+pub mod diagnose;
+pub mod fact;
 pub mod knowledge;
 pub mod report;
+pub mod rule;

@@ -279,6 +279,7 @@ pub enum OperationOutcome {
     Failed,
     Cancelled,
     NeedsRestart,
+    Unfinished,
 }
 
 /// A file that was read.

@@ -1,0 +1,255 @@
+//! From facts to findings: a function, so that the same facts and rules give the same bytes.
+//!
+//! The unit of failure is the *operation*: what somebody tried, and how it ended. A line that looks
+//! like an error matters when an operation failed around it; the last state of the same operation
+//! decides whether the failure is over.
+
+mod blame;
+mod write;
+
+use unwedge_formats::code::Code;
+
+use crate::fact::{Facts, Operation, Outcome, Place, StoreReport};
+use crate::report::{Category, Diagnosis, GapNote, Role, SCHEMA, Severity, Verdict};
+use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
+
+use blame::{Blame, blame};
+
+/// Rule that stands for a failed operation whose cause no rule knows.
+pub(crate) const UNEXPLAINED: &str = "operation-failed";
+
+/// What one rule explains, gathered over all evidence.
+#[derive(Debug, Default)]
+pub(crate) struct Case {
+    /// Lines that show it, in order of time.
+    pub(crate) places: Vec<Place>,
+    /// How often it was seen in all.
+    pub(crate) times: u64,
+    /// Codes, the most telling first.
+    pub(crate) codes: Vec<Code>,
+    /// What it happened to, the most telling first.
+    pub(crate) subjects: Vec<crate::report::Subject>,
+    /// Operations that failed of it.
+    pub(crate) operations: Vec<usize>,
+    /// Whether something failed of it, rather than that it was only seen.
+    pub(crate) failed: bool,
+    /// Whether all of that is over.
+    pub(crate) resolved: bool,
+    /// Whether every operation that failed of it was tried again and ended otherwise.
+    pub(crate) superseded: bool,
+    /// What the evidence says beyond the rule.
+    pub(crate) remark: Option<String>,
+}
+
+/// Draws the conclusion from `facts`.
+#[must_use]
+pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
+    let standing = Standing::of(&facts.operations);
+    let Blame { mut cases, mut seen } = blame(facts, rules, &standing);
+    store_cases(facts, rules, &standing, &mut cases);
+    service_cases(facts, rules, &mut cases);
+    let findings = write::findings(facts, rules, &mut cases);
+    let ignored = write::ignored(facts, rules, &mut seen);
+    let verdict = verdict(facts, &findings, &standing);
+    let mut gaps = facts.gaps.clone();
+    if verdict == Verdict::NotAssessed {
+        gaps.push(missing(facts));
+    }
+    Diagnosis {
+        schema: SCHEMA,
+        unwedge: env!("CARGO_PKG_VERSION").to_owned(),
+        verdict,
+        summary: write::summary(verdict, &findings, facts),
+        about: facts.about.clone(),
+        findings,
+        ignored,
+        operations: write::operations(facts, &standing),
+        sources: facts.sources.clone(),
+        gaps,
+    }
+}
+
+/// How each operation stands, seen from the end of the evidence.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// By operation: whether the same thing later succeeded.
+    pub(crate) succeeded_later: Vec<bool>,
+    /// By operation: whether the same thing was later tried again at all.
+    pub(crate) tried_later: Vec<bool>,
+}
+
+impl Standing {
+    fn of(operations: &[Operation]) -> Standing {
+        let keys: Vec<_> = operations.iter().map(Operation::key).collect();
+        let later = |index: usize, wanted: &dyn Fn(&Operation) -> bool| {
+            (index + 1..operations.len())
+                .any(|other| keys[other] == keys[index] && wanted(&operations[other]))
+        };
+        let succeeded = |operation: &Operation| operation.outcome == Outcome::Succeeded;
+        Standing {
+            succeeded_later: (0..operations.len()).map(|i| later(i, &succeeded)).collect(),
+            tried_later: (0..operations.len()).map(|i| later(i, &|_| true)).collect(),
+        }
+    }
+}
+
+/// Damage of the component store, as the last report on it says.
+fn store_cases(
+    facts: &Facts,
+    rules: &RuleSet,
+    standing: &Standing,
+    cases: &mut std::collections::BTreeMap<RuleIndex, Case>,
+) {
+    let last = |by_file_checker: bool| {
+        facts.store.iter().rev().find(|report| report.by_file_checker == by_file_checker)
+    };
+    let repaired_by_dism =
+        last(false).filter(|report| report.found_damage() && !report.is_damaged());
+    let state_of = |report: &StoreReport| match report.found_damage() {
+        false => None,
+        true if report.is_damaged() => Some(StoreState::Damaged),
+        true => Some(StoreState::Repaired),
+    };
+    for (index, rule) in rules.rules.iter().enumerate() {
+        let wanted = rule.when.iter().find_map(|when| match when {
+            Predicate::Store(state) => Some(*state),
+            _ => None,
+        });
+        let Some(wanted) = wanted else { continue };
+        for report in facts.store.iter().filter(|report| state_of(report) == Some(wanted)) {
+            let later_clean = facts.store.iter().any(|other| {
+                is_later(&other.place, &report.place)
+                    && other.by_file_checker == report.by_file_checker
+                    && !other.is_damaged()
+                    && other.result.is_none_or(|code| !code.is_failure())
+            });
+            // What sfc could not repair for want of a sound store may be sound after DISM.
+            let mended = report.by_file_checker
+                && repaired_by_dism.is_some_and(|other| is_later(&other.place, &report.place));
+            let case = cases.entry(index).or_default();
+            let over = later_clean || mended;
+            case.resolved = if case.failed { case.resolved && over } else { over };
+            case.failed |= wanted == StoreState::Damaged;
+            case.remark = Some(write::store_remark(report));
+            for file in report.damaged.iter().filter(|f| wanted == StoreState::Repaired || !f.fixed)
+            {
+                case.see(&file.place, &[], &[write::damaged_subject(file)], 1);
+            }
+            case.see(&report.place, report.result.as_slice(), &[], 1);
+        }
+    }
+    let _ = standing;
+}
+
+/// Services whose configuration the host tells.
+fn service_cases(
+    facts: &Facts,
+    rules: &RuleSet,
+    cases: &mut std::collections::BTreeMap<RuleIndex, Case>,
+) {
+    for (index, rule) in rules.rules.iter().enumerate() {
+        for when in &rule.when {
+            let Predicate::Service(wanted) = when else { continue };
+            let fits = |name: &str| wanted.names.iter().any(|want| want.eq_ignore_ascii_case(name));
+            for service in
+                facts.services.iter().filter(|s| fits(&s.name) && s.disabled == wanted.disabled)
+            {
+                let case = cases.entry(index).or_default();
+                case.failed |= rule.weight == Weight::Root;
+                // What is disabled now stays in the way, whatever the logs say of yesterday.
+                case.resolved = false;
+                case.superseded = false;
+                let place = Place {
+                    source: usize::MAX,
+                    line: 0,
+                    time: None,
+                    offset_minutes: None,
+                    excerpt: service.told.clone(),
+                };
+                let subject = crate::report::Subject {
+                    kind: crate::report::SubjectKind::Service,
+                    name: service.name.clone(),
+                };
+                case.subjects.insert(0, subject);
+                case.see(&place, &[], &[], 1);
+            }
+        }
+    }
+}
+
+fn is_later(place: &Place, than: &Place) -> bool {
+    (place.source, place.line) > (than.source, than.line)
+}
+
+impl Case {
+    /// Adds a place, with what stands there.
+    pub(crate) fn see(
+        &mut self,
+        place: &Place,
+        codes: &[Code],
+        subjects: &[crate::report::Subject],
+        times: u64,
+    ) {
+        self.times += times;
+        if !self.places.contains(place) {
+            self.places.push(place.clone());
+        }
+        for code in codes {
+            if !self.codes.contains(code) {
+                self.codes.push(*code);
+            }
+        }
+        for subject in subjects {
+            let known = |s: &crate::report::Subject| s.name.eq_ignore_ascii_case(&subject.name);
+            if !self.subjects.iter().any(known) {
+                self.subjects.push(subject.clone());
+            }
+        }
+    }
+}
+
+fn verdict(facts: &Facts, findings: &[crate::report::Finding], standing: &Standing) -> Verdict {
+    let roots = || findings.iter().filter(|finding| finding.role == Role::Root);
+    if roots().any(|root| !root.resolved) {
+        return Verdict::Failing;
+    }
+    if roots().next().is_some() {
+        return Verdict::Recovered;
+    }
+    let was_repaired = findings.iter().any(|finding| {
+        finding.category == Category::StoreCorruption && finding.severity != Severity::Blocking
+    });
+    let failed_and_over = facts
+        .operations
+        .iter()
+        .zip(&standing.succeeded_later)
+        .any(|(operation, &over)| operation.outcome == Outcome::Failed && over);
+    if failed_and_over {
+        return Verdict::Recovered;
+    }
+    // Damage that was found and put right in the same run is health, not recovery.
+    let _ = was_repaired;
+    let assessed = facts.records_seen
+        && !facts.is_excerpt
+        && (facts.sessions_opened > 0 || !facts.operations.is_empty() || !facts.store.is_empty());
+    if assessed { Verdict::Healthy } else { Verdict::NotAssessed }
+}
+
+/// Why nothing could be concluded, and what would help.
+fn missing(facts: &Facts) -> GapNote {
+    let why = if facts.sources.is_empty() && facts.gaps.is_empty() {
+        "there is no file to read; give CBS.log or dism.log, or the folder C:\\Windows\\Logs"
+    } else if !facts.records_seen {
+        "no CBS.log or dism.log could be read; copy C:\\Windows\\Logs\\CBS and C:\\Windows\\Logs\\DISM"
+    } else if facts.is_excerpt {
+        "the log is an extract: what is not in it cannot be called healthy; give the whole file"
+    } else {
+        "the log holds no servicing session; give the older CbsPersist files too"
+    };
+    GapNote {
+        source: "evidence".to_owned(),
+        line: None,
+        what: "proof that updates went through".to_owned(),
+        why: why.to_owned(),
+    }
+}

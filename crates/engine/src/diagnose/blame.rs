@@ -1,0 +1,198 @@
+//! Ties what was seen to the operations that failed around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unwedge_formats::code::Code;
+
+use super::{Case, Standing, UNEXPLAINED};
+use crate::fact::{Facts, Operation, Outcome, Place, Sighting};
+use crate::report::{Subject, SubjectKind};
+use crate::rule::{Predicate, RuleIndex, RuleSet, Weight};
+
+/// What CBS calls a package that belongs to no KB.
+const PLACEHOLDER_KB: &str = "KB777778";
+
+/// Rules to blame, and what is left over.
+pub(super) struct Blame {
+    /// What each rule explains.
+    pub(super) cases: BTreeMap<RuleIndex, Case>,
+    /// Places of known roots that turned out to matter to nobody: something went through anyway.
+    pub(super) seen: BTreeMap<RuleIndex, Vec<Place>>,
+}
+
+/// Goes through the failed operations first, then through what stands outside of any.
+pub(super) fn blame(facts: &Facts, rules: &RuleSet, standing: &Standing) -> Blame {
+    let mut cases: BTreeMap<RuleIndex, Case> = BTreeMap::new();
+    for (index, operation) in facts.operations.iter().enumerate() {
+        if operation.outcome == Outcome::Failed {
+            blame_operation(facts, rules, standing, index, &mut cases);
+        }
+    }
+    let mut seen = BTreeMap::new();
+    for (&rule, series) in &facts.sightings {
+        match rules.rules[rule].weight {
+            Weight::Harmless => {}
+            Weight::Note => {
+                let case = cases.entry(rule).or_default();
+                for sighting in series.iter() {
+                    case.see(&sighting.place, &sighting.codes, &sighting.subjects, 1);
+                }
+                case.times = series.length();
+            }
+            Weight::Root => {
+                for sighting in series.iter() {
+                    outside(facts, standing, rule, sighting, &mut cases, &mut seen);
+                }
+            }
+        }
+    }
+    Blame { cases, seen }
+}
+
+/// Finds the rules that explain one failed operation.
+fn blame_operation(
+    facts: &Facts,
+    rules: &RuleSet,
+    standing: &Standing,
+    index: usize,
+    cases: &mut BTreeMap<RuleIndex, Case>,
+) {
+    let operation = &facts.operations[index];
+    let mut guilty: BTreeMap<RuleIndex, Vec<&Sighting>> = BTreeMap::new();
+    for (&rule, series) in &facts.sightings {
+        if rules.rules[rule].weight == Weight::Root {
+            let around: Vec<&Sighting> =
+                series.iter().filter(|sighting| covers(operation, &sighting.place)).collect();
+            if !around.is_empty() {
+                guilty.insert(rule, around);
+            }
+        }
+    }
+    let cause = operation.code.map(Code::canonical);
+    let by_outcome: BTreeSet<RuleIndex> = rules
+        .rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| {
+            rule.when.iter().any(|when| matches!(when, Predicate::Outcome))
+                && cause.is_some_and(|cause| rule.codes.contains(&cause))
+        })
+        .map(|(index, _)| index)
+        .collect();
+    let told: BTreeSet<RuleIndex> =
+        guilty.keys().copied().chain(by_outcome.iter().copied()).collect();
+    let guilty_rules: Vec<RuleIndex> = match told.is_empty() {
+        false => told.into_iter().collect(),
+        true => rules.index(UNEXPLAINED).into_iter().collect(),
+    };
+    for rule in guilty_rules {
+        let case = cases.entry(rule).or_default();
+        let over = standing.succeeded_later[index];
+        case.resolved = if case.failed { case.resolved && over } else { over };
+        case.superseded = if case.failed {
+            case.superseded && standing.tried_later[index]
+        } else {
+            standing.tried_later[index]
+        };
+        case.failed = true;
+        case.operations.push(index);
+        for sighting in guilty.get(&rule).into_iter().flatten() {
+            case.see(&sighting.place, &sighting.codes, &sighting.subjects, 1);
+        }
+        if rules.rules[rule].id == UNEXPLAINED {
+            first_with_code(facts, operation, case);
+        }
+        // The outcome is proof too, and the only one when no line tells more.
+        let own_code = cause.is_some_and(|c| rules.rules[rule].codes.contains(&c))
+            || rules.rules[rule].id == UNEXPLAINED;
+        let codes: &[Code] = if own_code { operation.code.as_slice() } else { &[] };
+        case.see(&operation.place, codes, &[], 1);
+        let kb = operation.kb.iter().filter(|kb| kb.starts_with("KB") && *kb != PLACEHOLDER_KB);
+        let kb = kb.map(|kb| Subject { kind: SubjectKind::Kb, name: kb.clone() });
+        let subjects = operation.subject.iter().chain(&operation.package).cloned().chain(kb);
+        case.see(&operation.place, &[], &subjects.collect::<Vec<_>>(), 0);
+    }
+}
+
+/// The first lines that carry the code an operation ended with lie nearest to its cause.
+fn first_with_code(facts: &Facts, operation: &Operation, case: &mut Case) {
+    let Some(code) = operation.code else { return };
+    let same = facts.unknown.iter().filter(|(known, _)| known.canonical() == code.canonical());
+    for (_, series) in same {
+        for place in series.iter().filter(|place| covers(operation, place)).take(3) {
+            case.see(place, &[], &[], 1);
+        }
+    }
+}
+
+/// A known root that no failed operation surrounds.
+fn outside(
+    facts: &Facts,
+    standing: &Standing,
+    rule: RuleIndex,
+    sighting: &Sighting,
+    cases: &mut BTreeMap<RuleIndex, Case>,
+    seen: &mut BTreeMap<RuleIndex, Vec<Place>>,
+) {
+    let mut around = facts
+        .operations
+        .iter()
+        .enumerate()
+        .filter(|(_, operation)| covers(operation, &sighting.place))
+        .peekable();
+    if around.peek().is_some() {
+        let failed = |&(_, operation): &(usize, &Operation)| operation.outcome == Outcome::Failed;
+        let unfinished =
+            |&(_, operation): &(usize, &Operation)| operation.outcome == Outcome::Unfinished;
+        let around: Vec<_> = around.collect();
+        if around.iter().any(failed) {
+            return;
+        }
+        let Some(&(index, _)) = around.iter().find(|a| unfinished(a)) else {
+            seen.entry(rule).or_default().push(sighting.place.clone());
+            return;
+        };
+        // The log ends in the middle: what was seen so far is all that is known.
+        add_outside(cases, rule, sighting, standing.succeeded_later[index]);
+        return;
+    }
+    if !sighting.strong {
+        let echo = facts.operations.iter().any(|operation| {
+            operation.outcome == Outcome::Failed
+                && operation.place.source == sighting.place.source
+                && operation
+                    .code
+                    .is_some_and(|own| sighting.codes.iter().any(|c| c.same_cause_as(own)))
+        });
+        if echo {
+            return;
+        }
+        seen.entry(rule).or_default().push(sighting.place.clone());
+        return;
+    }
+    let later_success = facts.operations.iter().any(|operation| {
+        operation.outcome == Outcome::Succeeded
+            && (operation.place.source, operation.first_line)
+                > (sighting.place.source, sighting.place.line)
+    });
+    add_outside(cases, rule, sighting, later_success);
+}
+
+fn add_outside(
+    cases: &mut BTreeMap<RuleIndex, Case>,
+    rule: RuleIndex,
+    sighting: &Sighting,
+    over: bool,
+) {
+    let case = cases.entry(rule).or_default();
+    case.resolved = if case.failed { case.resolved && over } else { over };
+    case.superseded = false;
+    case.failed = true;
+    case.see(&sighting.place, &sighting.codes, &sighting.subjects, 1);
+}
+
+/// Whether `place` lies within `operation`.
+fn covers(operation: &Operation, place: &Place) -> bool {
+    operation.place.source == place.source
+        && (operation.first_line..=operation.last_line).contains(&place.line)
+}

@@ -1,0 +1,369 @@
+//! Puts conclusions into the words and order of a report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unwedge_formats::code::Code;
+
+use super::{Case, Standing, UNEXPLAINED};
+use crate::fact::{self, DamagedFile, Facts, Outcome, Place, StoreReport, offset_name};
+use crate::report::{
+    Category, Citation, Finding, Ignored, Operation, OperationOutcome, Role, Severity, Subject,
+    SubjectKind, Verdict,
+};
+use crate::rule::{Rule, RuleIndex, RuleSet, Weight};
+
+/// At most so many places are cited for one finding; all are counted.
+const MOST_CITATIONS: usize = 12;
+/// At most so many places are cited for what is ignored.
+const MOST_IGNORED_CITATIONS: usize = 3;
+/// At most so many further subjects are named.
+const MOST_SUBJECTS: usize = 50;
+/// At most so many operations are listed.
+const MOST_OPERATIONS: usize = 200;
+
+/// Findings, roots first, the one that explains the others at the top.
+pub(super) fn findings(
+    facts: &Facts,
+    rules: &RuleSet,
+    cases: &mut BTreeMap<RuleIndex, Case>,
+) -> Vec<Finding> {
+    let roots: BTreeSet<RuleIndex> =
+        cases.iter().filter(|(_, case)| case.failed).map(|(&rule, _)| rule).collect();
+    let mut findings: Vec<(Role, usize, Finding)> = Vec::new();
+    for (&index, case) in cases.iter_mut() {
+        let rule = &rules.rules[index];
+        let role = role_of(rule, case, &roots, rules);
+        case.places.sort_by_key(|place| (place.source, place.line));
+        let first = case.places.first().map_or((usize::MAX, u64::MAX), |p| (p.source, p.line));
+        let finding = finding(facts, rule, case, role);
+        let rank = findings.len();
+        findings.push((role, rank, finding));
+        let _ = first;
+    }
+    findings.sort_by_key(|(role, rank, finding)| {
+        (*role, finding.resolved, finding.severity, order_of(rules, finding), *rank)
+    });
+    findings.into_iter().map(|(_, _, finding)| finding).collect()
+}
+
+/// What a repair lacks comes before what it should repair; what explains others comes before them.
+fn order_of(rules: &RuleSet, finding: &Finding) -> u32 {
+    let explains = rules.get(&finding.rule).map_or(0, |rule| rule.explains.len() as u32);
+    match finding.category {
+        _ if finding.rule == UNEXPLAINED => 9,
+        Category::StoreCorruption => 5,
+        _ => 4 - explains.min(3),
+    }
+}
+
+fn role_of(rule: &Rule, case: &Case, failed: &BTreeSet<RuleIndex>, rules: &RuleSet) -> Role {
+    if rule.weight != Weight::Root || !case.failed {
+        return Role::Note;
+    }
+    let explained = failed.iter().any(|&other| rules.rules[other].explains.contains(&rule.id));
+    if explained {
+        return Role::Consequence;
+    }
+    // A cancelled try that was repeated is history; what the later try met is what matters.
+    if rule.category == Category::Cancelled && case.superseded {
+        return Role::Note;
+    }
+    Role::Root
+}
+
+fn finding(facts: &Facts, rule: &Rule, case: &Case, role: Role) -> Finding {
+    let codes = codes_of(facts, rule, case);
+    let mut subjects = case.subjects.clone();
+    subjects.sort_by_key(|subject| tells_less(subject.kind));
+    let mut subjects = subjects.into_iter();
+    let advice = match rule.advice.is_empty() {
+        true => String::new(),
+        false => rule.advice.clone(),
+    };
+    Finding {
+        rule: rule.id.clone(),
+        title: rule.title.clone(),
+        category: category_of(rule, case),
+        role,
+        severity: if role == Role::Note {
+            rule.severity.max(Severity::Warning)
+        } else {
+            rule.severity
+        },
+        resolved: case.resolved,
+        codes,
+        subject: subjects.next(),
+        other_subjects: subjects.take(MOST_SUBJECTS).collect(),
+        culprit: None,
+        citations: cited(facts, case),
+        times_seen: case.times,
+        text: text_of(facts, rule, case),
+        advice,
+        repairs: rule.repairs.clone(),
+        explains: rule.explains.clone(),
+    }
+}
+
+/// The codes that tell of this rule: those that operations ended with first, each as it is printed,
+/// and beside an NTSTATUS the HRESULT that people know.
+fn codes_of(facts: &Facts, rule: &Rule, case: &Case) -> Vec<String> {
+    let own = |code: &Code| {
+        code.means_failure() && (rule.codes.is_empty() || rule.codes.contains(&code.canonical()))
+    };
+    let outcomes = case.operations.iter().filter_map(|&index| facts.operations[index].code);
+    let mut codes: Vec<String> = Vec::new();
+    for code in outcomes.chain(case.codes.iter().copied()).filter(own) {
+        let wrapped = code.0 & 0xf000_0000 != 0x8000_0000;
+        for form in wrapped.then(|| code.canonical()).into_iter().chain([code]) {
+            let form = form.to_string();
+            if !codes.contains(&form) {
+                codes.push(form);
+            }
+        }
+    }
+    codes
+}
+
+/// A file tells more than the package it is in.
+fn tells_less(kind: SubjectKind) -> u8 {
+    match kind {
+        SubjectKind::File | SubjectKind::Service | SubjectKind::Driver => 0,
+        SubjectKind::Folder | SubjectKind::RegistryKey | SubjectKind::Url => 1,
+        SubjectKind::Component | SubjectKind::Capability | SubjectKind::Process => 2,
+        SubjectKind::Kb | SubjectKind::Package => 3,
+        SubjectKind::Command => 4,
+    }
+}
+
+fn category_of(rule: &Rule, case: &Case) -> Category {
+    if rule.id != UNEXPLAINED {
+        return rule.category;
+    }
+    let known = case.codes.iter().find_map(|code| crate::knowledge::category_of(*code));
+    known.map_or(rule.category, |advice| advice.category)
+}
+
+/// The first places, the last ones and those of the outcome: enough to check, not the whole log.
+fn cited(facts: &Facts, case: &Case) -> Vec<Citation> {
+    let outcomes: Vec<&Place> =
+        case.operations.iter().map(|&index| &facts.operations[index].place).collect();
+    let (told, causes): (Vec<&Place>, Vec<&Place>) =
+        case.places.iter().partition(|place| outcomes.contains(place));
+    let mut chosen: Vec<&Place> = Vec::new();
+    let room = MOST_CITATIONS - told.len().min(MOST_CITATIONS / 3);
+    chosen.extend(causes.iter().take(room));
+    let left = MOST_CITATIONS - chosen.len();
+    // The last outcome is how it stands now.
+    let skip = told.len().saturating_sub(left);
+    chosen.extend(told.iter().skip(skip));
+    chosen.sort_by_key(|place| (place.source, place.line));
+    chosen.into_iter().map(|place| citation(facts, place)).collect()
+}
+
+pub(super) fn citation(facts: &Facts, place: &Place) -> Citation {
+    let time = place.time.map(|time| match place.offset_minutes {
+        Some(minutes) => format!("{time}{}", offset_name(minutes)),
+        None => time.to_string(),
+    });
+    match facts.sources.get(place.source) {
+        Some(source) => Citation {
+            source: source.source.clone(),
+            line: Some(place.line),
+            time,
+            excerpt: place.excerpt.clone(),
+        },
+        None => Citation {
+            source: "this PC".to_owned(),
+            line: None,
+            time,
+            excerpt: place.excerpt.clone(),
+        },
+    }
+}
+
+/// What happened here, then what it means in general.
+fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
+    let mut text = String::new();
+    if let Some(&last) = case.operations.last() {
+        let operation = &facts.operations[last];
+        let times = case.operations.len();
+        let on = operation.subject.as_ref().map_or(String::new(), |s| format!(" ({})", s.name));
+        let code = operation.code.map_or(String::new(), |code| format!(" with {code}"));
+        let count = match times {
+            1 => "Once".to_owned(),
+            2 => "Twice".to_owned(),
+            n => format!("{n} times"),
+        };
+        text = format!(
+            "{count} it was not possible to {}{on}; the last time it ended{code}. ",
+            operation.kind.in_words()
+        );
+    }
+    if let Some(remark) = &case.remark {
+        text.push_str(remark);
+        text.push(' ');
+    }
+    if rule.id == UNEXPLAINED
+        && let Some(advice) =
+            case.codes.iter().find_map(|code| crate::knowledge::category_of(*code))
+    {
+        text.push_str(&advice.cause);
+        text.push(' ');
+    }
+    text.push_str(&rule.prose);
+    if case.resolved {
+        text.push_str(" It is over: the same thing later went through.");
+    }
+    text
+}
+
+pub(super) fn store_remark(report: &StoreReport) -> String {
+    let by = if report.by_file_checker { "sfc" } else { "The scan of the component store" };
+    format!(
+        "{by} found {} damaged and put {} of them right.",
+        report.damaged_count,
+        report.damaged.iter().filter(|file| file.fixed).count().max(report.repaired_count as usize)
+    )
+}
+
+pub(super) fn damaged_subject(file: &DamagedFile) -> Subject {
+    Subject { kind: SubjectKind::File, name: file.name.clone() }
+}
+
+/// What looks like an error and is none, with the reason.
+pub(super) fn ignored(
+    facts: &Facts,
+    rules: &RuleSet,
+    seen: &mut BTreeMap<RuleIndex, Vec<Place>>,
+) -> Vec<Ignored> {
+    let mut ignored = Vec::new();
+    for (&index, series) in &facts.sightings {
+        let rule = &rules.rules[index];
+        if rule.weight != Weight::Harmless {
+            continue;
+        }
+        let mut codes: Vec<String> = Vec::new();
+        for code in series.iter().flat_map(|sighting| &sighting.codes) {
+            let code = code.to_string();
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        let places = series.iter().map(|sighting| &sighting.place);
+        ignored.push(Ignored {
+            rule: rule.id.clone(),
+            reason: rule.prose.clone(),
+            codes,
+            times_seen: series.length(),
+            citations: places.take(MOST_IGNORED_CITATIONS).map(|p| citation(facts, p)).collect(),
+        });
+    }
+    for (index, places) in seen.iter() {
+        ignored.push(Ignored {
+            rule: rules.rules[*index].id.clone(),
+            reason: "The operation around it went through all the same, or nothing failed because \
+                     of it."
+                .to_owned(),
+            codes: Vec::new(),
+            times_seen: places.len() as u64,
+            citations: places
+                .iter()
+                .take(MOST_IGNORED_CITATIONS)
+                .map(|p| citation(facts, p))
+                .collect(),
+        });
+    }
+    for (code, series) in &facts.unknown {
+        let (after, alone): (Vec<&Place>, Vec<&Place>) =
+            series.iter().partition(|place| follows_a_failure(facts, *code, place));
+        for (places, rule, reason) in [
+            (after, "echo-of-a-failure", "These lines only repeat a failure, or follow from it."),
+            (alone, "without-consequence", "No failure is tied to these lines."),
+        ] {
+            if places.is_empty() {
+                continue;
+            }
+            ignored.push(Ignored {
+                rule: rule.to_owned(),
+                reason: reason.to_owned(),
+                codes: vec![code.to_string()],
+                times_seen: places.len() as u64,
+                citations: places
+                    .iter()
+                    .take(MOST_IGNORED_CITATIONS)
+                    .map(|p| citation(facts, p))
+                    .collect(),
+            });
+        }
+    }
+    ignored.sort_by(|a, b| b.times_seen.cmp(&a.times_seen).then_with(|| a.rule.cmp(&b.rule)));
+    ignored
+}
+
+/// Whether a line lies in a failed operation, or carries the code of one in the same file.
+fn follows_a_failure(facts: &Facts, code: Code, place: &Place) -> bool {
+    facts.operations.iter().any(|operation| {
+        operation.outcome == Outcome::Failed
+            && operation.place.source == place.source
+            && ((operation.first_line..=operation.last_line).contains(&place.line)
+                || operation.code.is_some_and(|own| own.same_cause_as(code)))
+    })
+}
+
+/// Failures, and the last success of each thing that was tried.
+pub(super) fn operations(facts: &Facts, standing: &Standing) -> Vec<Operation> {
+    let worth = facts.operations.iter().enumerate().filter(|&(index, operation)| {
+        operation.outcome != Outcome::Succeeded || !standing.tried_later[index]
+    });
+    let all: Vec<_> = worth.collect();
+    let skip = all.len().saturating_sub(MOST_OPERATIONS);
+    all.into_iter().skip(skip).map(|(_, operation)| told(facts, operation)).collect()
+}
+
+fn told(facts: &Facts, operation: &fact::Operation) -> Operation {
+    let cancelled = operation.code.is_some_and(|code| {
+        crate::knowledge::category_of(code)
+            .is_some_and(|advice| advice.category == Category::Cancelled)
+    });
+    Operation {
+        what: operation.kind.in_words().to_owned(),
+        subject: operation.subject.clone(),
+        client: operation.client.clone(),
+        outcome: match operation.outcome {
+            Outcome::Succeeded => OperationOutcome::Succeeded,
+            Outcome::Failed if cancelled => OperationOutcome::Cancelled,
+            Outcome::Failed => OperationOutcome::Failed,
+            Outcome::NeedsRestart => OperationOutcome::NeedsRestart,
+            Outcome::Unfinished => OperationOutcome::Unfinished,
+        },
+        code: operation.code.map(|code| code.to_string()),
+        citation: citation(facts, &operation.place),
+    }
+}
+
+/// The answer in a sentence or two.
+pub(super) fn summary(verdict: Verdict, findings: &[Finding], facts: &Facts) -> String {
+    let root = findings.iter().find(|finding| finding.role == Role::Root);
+    let named = |finding: &Finding| {
+        let code = finding.codes.first().map_or(String::new(), |code| format!(" ({code})"));
+        let subject =
+            finding.subject.as_ref().map_or(String::new(), |subject| format!(": {}", subject.name));
+        format!("{}{code}{subject}", finding.title)
+    };
+    match (verdict, root) {
+        (Verdict::Failing, Some(root)) => format!("{}.", named(root)),
+        (Verdict::Recovered, Some(root)) => {
+            format!("It failed and later went through. What was in the way: {}.", named(root))
+        }
+        (Verdict::Failing, None) => "Something failed.".to_owned(),
+        (Verdict::Recovered, None) => "It failed and later went through.".to_owned(),
+        (Verdict::Healthy, _) => match findings.first() {
+            Some(note) => format!("No failure. Worth knowing: {}.", note.title),
+            None => "No failure in the evidence.".to_owned(),
+        },
+        (Verdict::NotAssessed, _) if facts.records_seen => {
+            "The evidence is too little to tell whether updates go through.".to_owned()
+        }
+        (Verdict::NotAssessed, _) => "Nothing that could be read tells about updates.".to_owned(),
+    }
+}

@@ -1,0 +1,109 @@
+//! Facts: what the evidence of one PC says, before anything is concluded from it.
+
+mod operation;
+mod read;
+mod scan;
+mod series;
+
+use std::collections::BTreeMap;
+
+use unwedge_formats::code::Code;
+use unwedge_formats::log::{LocalTime, LogKind};
+use unwedge_host::Host;
+
+use crate::report::{AboutPc, GapNote, Source, Subject};
+use crate::rule::{Matcher, RuleIndex, RuleSet};
+
+pub use operation::{DamagedFile, Operation, OperationKind, Outcome, StoreReport};
+pub(crate) use read::offset_name;
+pub use series::Series;
+
+/// Everything that was read from one PC, in the order of time.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The PC.
+    pub about: AboutPc,
+    /// Files that were read, oldest first; a [`Place`] points into them.
+    pub sources: Vec<Source>,
+    /// What could not be read.
+    pub gaps: Vec<GapNote>,
+    /// Attempts to change the machine.
+    pub operations: Vec<Operation>,
+    /// Lines that a rule knows, by rule.
+    pub sightings: BTreeMap<RuleIndex, Series<Sighting>>,
+    /// Lines with the code of a failure that no rule knows, by their first code.
+    pub unknown: BTreeMap<Code, Series<Place>>,
+    /// Reports on the state of the component store.
+    pub store: Vec<StoreReport>,
+    /// Sessions that were opened; a log without any says little.
+    pub sessions_opened: u64,
+    /// Whether records are missing between others in a log.
+    pub is_excerpt: bool,
+    /// Whether any log record was read.
+    pub records_seen: bool,
+    /// Services whose state is known and that rules ask for.
+    pub services: Vec<ServiceFact>,
+}
+
+/// A place in the evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which of [`Facts::sources`].
+    pub source: usize,
+    /// Line, counted from 1.
+    pub line: u64,
+    /// Local time of the record, if it has one.
+    pub time: Option<LocalTime>,
+    /// Offset from UTC in minutes, if the evidence shows it.
+    pub offset_minutes: Option<i32>,
+    /// What stands there.
+    pub excerpt: String,
+}
+
+/// A line that a rule knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Where.
+    pub place: Place,
+    /// Codes of failures in the line, as they stand there.
+    pub codes: Vec<Code>,
+    /// What the line names.
+    pub subjects: Vec<Subject>,
+    /// Whether it proves a failure by itself.
+    pub strong: bool,
+}
+
+/// The configuration of a service as the host tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceFact {
+    /// Short name.
+    pub name: String,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// How it was learnt, for the citation.
+    pub told: String,
+}
+
+/// Kinds of log whose records are searched for causes.
+pub(crate) const SEARCHED: [LogKind; 2] = [LogKind::Cbs, LogKind::Dism];
+
+/// Reads all evidence of `host` that `rules` can use.
+///
+/// Never fails: what cannot be read is one of [`Facts::gaps`].
+#[must_use]
+pub fn observe(host: &dyn Host, rules: &RuleSet) -> Facts {
+    let matcher = Matcher::new(rules);
+    let mut facts = Facts { about: about(host), ..Facts::default() };
+    read::logs(host, &matcher, &mut facts);
+    facts
+}
+
+fn about(host: &dyn Host) -> AboutPc {
+    let about = host.about();
+    AboutPc {
+        name: about.name.clone(),
+        build: about.build.clone(),
+        edition: about.edition.clone(),
+        utc_offset: None,
+    }
+}

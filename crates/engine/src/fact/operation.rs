@@ -1,0 +1,660 @@
+//! Puts the statements of a log together to operations: who tried what, and how it ended.
+
+use std::collections::BTreeMap;
+
+use unwedge_formats::code::Code;
+use unwedge_formats::log::{Statement, SystemFileCheck};
+
+use super::Place;
+use crate::report::{Subject, SubjectKind};
+
+/// An attempt to change the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What was tried.
+    pub kind: OperationKind,
+    /// On what.
+    pub subject: Option<Subject>,
+    /// The KB, where the log names one of its own.
+    pub kb: Option<String>,
+    /// Who asked for it.
+    pub client: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The code it ended with; operations of sfc have none.
+    pub code: Option<Code>,
+    /// The package, where the subject is a capability that it carries.
+    pub package: Option<Subject>,
+    /// First line of it.
+    pub first_line: u64,
+    /// Last line of it: the log goes on about a failure for a while.
+    pub last_line: u64,
+    /// Where it says how it ended.
+    pub place: Place,
+}
+
+/// What an operation tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OperationKind {
+    /// Install, remove or change a package or a feature.
+    Package,
+    /// Check or repair the component store.
+    StoreRepair,
+    /// Check or repair system files (sfc).
+    SystemFileCheck,
+    /// A command of DISM.
+    DismCommand,
+    /// Finish after the restart what was begun before it.
+    Startup,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It went through.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It did what it can before a restart.
+    NeedsRestart,
+    /// The log ends, or goes on with something else, before it ended.
+    Unfinished,
+}
+
+impl OperationKind {
+    /// In words, as in "could not …".
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            OperationKind::Package => "install or change a package",
+            OperationKind::StoreRepair => "check or repair the component store",
+            OperationKind::SystemFileCheck => "check or repair system files",
+            OperationKind::DismCommand => "carry out a DISM command",
+            OperationKind::Startup => "finish pending changes after a restart",
+        }
+    }
+}
+
+impl Operation {
+    /// Two operations with the same key try the same thing, so the later one tells how it stands.
+    #[must_use]
+    pub fn key(&self) -> (OperationKind, String) {
+        let name = self.subject.as_ref().map_or("", |subject| subject.name.as_str());
+        match self.kind {
+            // What startup finishes is a package again; DISM repairs of the store are one thing.
+            OperationKind::Package | OperationKind::Startup if !name.is_empty() => {
+                (OperationKind::Package, package_family(name))
+            }
+            OperationKind::DismCommand if is_store_repair(name) => {
+                (OperationKind::StoreRepair, String::new())
+            }
+            OperationKind::DismCommand => {
+                (self.kind, name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
+            }
+            kind => (kind, String::new()),
+        }
+    }
+}
+
+/// `Package_for_RollupFix~31bf…~amd64~~19041.1.5` and the next month's are the same to a user.
+fn package_family(name: &str) -> String {
+    let mut parts = name.split('~');
+    let family = parts.next().unwrap_or(name).to_lowercase();
+    let language = parts.nth(2).unwrap_or("").to_lowercase();
+    format!("{family}~{language}")
+}
+
+fn is_store_repair(command: &str) -> bool {
+    let command = command.to_lowercase();
+    ["/restorehealth", "/scanhealth", "/checkhealth"].iter().any(|word| command.contains(word))
+}
+
+/// A report on the state of the component store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreReport {
+    /// Damaged things, as component and file.
+    pub damaged: Vec<DamagedFile>,
+    /// How many damaged things there were in all; the list may be shorter.
+    pub damaged_count: u64,
+    /// How many of them were put right.
+    pub repaired_count: u64,
+    /// The code of the run, if it says one.
+    pub result: Option<Code>,
+    /// Where the report ended.
+    pub place: Place,
+    /// Whether it is a report of sfc.
+    pub by_file_checker: bool,
+}
+
+impl StoreReport {
+    /// Whether damage is left.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        // Counters can be 0 although rows stand there, so the larger of the two counts.
+        let open = self.damaged.iter().filter(|file| !file.fixed).count() as u64;
+        open > 0 || (self.damaged.is_empty() && self.damaged_count > self.repaired_count)
+    }
+
+    /// Whether damage was found at all.
+    #[must_use]
+    pub fn found_damage(&self) -> bool {
+        !self.damaged.is_empty() || self.damaged_count > 0
+    }
+}
+
+/// A damaged file or package of the component store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// Component and file.
+    pub name: String,
+    /// Such as `CSI Payload Corrupt` or `hash mismatch`.
+    pub problem: String,
+    /// Whether it was put right.
+    pub fixed: bool,
+    /// Where it says so.
+    pub place: Place,
+}
+
+/// At most so many sessions are held open at a time; real logs have a handful.
+const MOST_OPEN: usize = 4_096;
+/// At most so many damaged files are kept a report; the rest is counted.
+const MOST_DAMAGED: usize = 1_000;
+/// Codes of a session that only asked whether a package applies: nothing was tried.
+const PROBING: [Code; 3] = [Code(0x800f_0805), Code(0x800f_080c), Code(0x800f_0816)];
+/// Win32 codes that say success and a restart to come.
+const RESTART_TO_COME: [u32; 3] = [3010, 3011, 1641];
+
+/// Follows the statements of logs, file after file.
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    sessions: BTreeMap<String, OpenSession>,
+    dism: Option<OpenDism>,
+    readiness: Option<OpenReadiness>,
+    checker: Option<OpenChecker>,
+    corruptions: Option<(u64, Place)>,
+    /// First line of the present life of the servicing service.
+    woken_at: u64,
+    pub(super) operations: Vec<Operation>,
+    pub(super) store: Vec<StoreReport>,
+    pub(super) sessions_opened: u64,
+    pub(super) stack: Option<String>,
+}
+
+#[derive(Debug)]
+struct OpenSession {
+    client: String,
+    first_line: u64,
+    package: String,
+    kb: String,
+    capabilities: String,
+    store_repair: bool,
+    /// Work began, so its end is the end of an operation.
+    worked: bool,
+    /// The operation this session already ended with; a later, fuller record of it replaces it.
+    ended: Option<usize>,
+    last: Place,
+}
+
+#[derive(Debug)]
+struct OpenDism {
+    first_line: u64,
+    command: Option<String>,
+    failed: Option<(Code, Place)>,
+    misused: bool,
+    /// A program that uses the interface of DISM, not a person at a prompt.
+    by_program: bool,
+    last: Place,
+}
+
+#[derive(Debug)]
+struct OpenReadiness {
+    damaged: Vec<DamagedFile>,
+    detected: u64,
+    repaired: u64,
+    result: Option<Code>,
+}
+
+#[derive(Debug)]
+struct OpenChecker {
+    first_line: u64,
+    damaged: BTreeMap<String, DamagedFile>,
+    in_use: Option<Place>,
+    last: Place,
+}
+
+impl OpenSession {
+    /// The capability and its package, or the package alone.
+    fn subjects(&self) -> (Option<Subject>, Option<Subject>) {
+        let package = full(&self.package, SubjectKind::Package);
+        match self.capabilities.split(';').find(|name| !name.is_empty()) {
+            Some(name) => (full(name, SubjectKind::Capability), package),
+            None => (package, None),
+        }
+    }
+
+    fn operation(&self, outcome: Outcome, code: Option<Code>, place: &Place) -> Operation {
+        let (subject, package) = self.subjects();
+        Operation {
+            kind: match self.store_repair {
+                true => OperationKind::StoreRepair,
+                false => OperationKind::Package,
+            },
+            subject,
+            kb: (!self.kb.is_empty()).then(|| self.kb.clone()),
+            client: (!self.client.is_empty()).then(|| self.client.clone()),
+            outcome,
+            code,
+            package,
+            first_line: self.first_line,
+            last_line: place.line,
+            place: place.clone(),
+        }
+    }
+}
+
+fn outcome_of(code: Code) -> Outcome {
+    match code.win32() {
+        Some(number) if RESTART_TO_COME.contains(&number) => Outcome::NeedsRestart,
+        _ if code.means_failure() => Outcome::Failed,
+        _ => Outcome::Succeeded,
+    }
+}
+
+fn full(subject: &str, kind: SubjectKind) -> Option<Subject> {
+    (!subject.is_empty()).then(|| Subject { kind, name: subject.to_owned() })
+}
+
+impl Assembly {
+    /// Takes one statement; `place` is its line.
+    pub(super) fn take(&mut self, statement: Statement<'_>, place: &Place) {
+        match statement {
+            Statement::SessionOpened { session, client } => self.open(session, client, place),
+            Statement::ExecStarted { session, client, package, identifier, store_repair } => {
+                let open = self.session(session, client, place);
+                open.worked = true;
+                open.store_repair |= store_repair;
+                set_if_given(&mut open.package, package);
+                set_if_given(&mut open.kb, identifier);
+            }
+            Statement::ExecCompleted { session, package, identifier, store_repair, code } => {
+                let open = self.session(session, "", place);
+                open.worked = true;
+                open.store_repair |= store_repair;
+                set_if_given(&mut open.package, package);
+                set_if_given(&mut open.kb, identifier);
+                self.complete_session(session, code, place);
+            }
+            Statement::SessionFailed { session, code } => {
+                self.session(session, "", place).worked = true;
+                self.end_session(session, code, false, place);
+            }
+            Statement::SessionFinalized { session, asynchronous, reboot_required, code } => {
+                self.finalize(session, asynchronous, reboot_required, code, place);
+            }
+            Statement::FailureReport { package, code, client } => {
+                self.failure_report(package, code, client, place);
+            }
+            Statement::PackageChanged { package, code } => {
+                if outcome_of(code) == Outcome::Failed {
+                    self.failure_report(package, code, "", place);
+                }
+            }
+            Statement::CapabilitySession { capabilities, .. } => {
+                if let Some(open) = self.sessions.values_mut().max_by_key(|open| open.last.line) {
+                    set_if_given(&mut open.capabilities, capabilities);
+                    if let Some(index) = open.ended {
+                        let (subject, package) = open.subjects();
+                        self.operations[index].subject = subject;
+                        self.operations[index].package = package;
+                    }
+                }
+            }
+            Statement::CorruptionsCounted(count) => {
+                self.corruptions = Some((count, place.clone()));
+            }
+            Statement::ReadinessOperation { .. }
+            | Statement::ReadinessRow { .. }
+            | Statement::ReadinessResult(_)
+            | Statement::ReadinessDetected(_)
+            | Statement::ReadinessRepaired(_)
+            | Statement::ReadinessEnded => self.readiness(statement, place),
+            Statement::SystemFileCheck(record) => self.file_check(record, place),
+            Statement::ServiceStarted => self.woken_at = place.line,
+            Statement::StartupCompleted(code) => self.startup("", code, place),
+            Statement::StartupPackage { package, code } => self.startup(package, code, place),
+            Statement::StackLoaded { version } => {
+                // Windows 10 and 11 are known by the build alone.
+                self.stack = Some(version.strip_prefix("10.0.").unwrap_or(version).to_owned());
+            }
+            Statement::DismStarted { .. }
+            | Statement::DismCommand(_)
+            | Statement::DismFailed(_)
+            | Statement::DismCallFailed(_)
+            | Statement::DismMisused
+            | Statement::DismEnded => self.dism(statement, place),
+        }
+    }
+
+    fn open(&mut self, session: &str, client: &str, place: &Place) {
+        self.sessions_opened += 1;
+        let open = self.session(session, client, place);
+        open.first_line = place.line;
+    }
+
+    fn session(&mut self, id: &str, client: &str, place: &Place) -> &mut OpenSession {
+        if self.sessions.len() >= MOST_OPEN && !self.sessions.contains_key(id) {
+            // The longest silent one: its id begins with its start time, so it sorts first.
+            self.sessions.pop_first();
+        }
+        let open = self.sessions.entry(id.to_owned()).or_insert_with(|| OpenSession {
+            client: String::new(),
+            first_line: place.line,
+            package: String::new(),
+            kb: String::new(),
+            capabilities: String::new(),
+            store_repair: false,
+            worked: false,
+            ended: None,
+            last: place.clone(),
+        });
+        set_if_given(&mut open.client, client);
+        open.last = place.clone();
+        open
+    }
+
+    fn end_session(&mut self, id: &str, code: Code, reboot_required: bool, place: &Place) {
+        let Some(open) = self.sessions.get_mut(id) else { return };
+        let mut outcome = outcome_of(code);
+        if reboot_required && outcome == Outcome::Succeeded {
+            outcome = Outcome::NeedsRestart;
+        }
+        let operation = open.operation(outcome, Some(code), place);
+        match open.ended {
+            // Later records of a failure repeat it, with less and less of its name.
+            Some(index) if self.operations[index].outcome == Outcome::Failed => {
+                let known = &mut self.operations[index];
+                known.last_line = place.line;
+                known.subject = operation.subject.or(known.subject.take());
+                known.package = operation.package.or(known.package.take());
+                known.kb = operation.kb.or(known.kb.take());
+                known.kind = operation.kind;
+            }
+            Some(index) => self.operations[index] = operation,
+            None => {
+                open.ended = Some(self.operations.len());
+                self.operations.push(operation);
+            }
+        }
+    }
+
+    /// The record of an end that names everything; what was reported before it was its echo.
+    fn complete_session(&mut self, id: &str, code: Code, place: &Place) {
+        self.end_session(id, code, false, place);
+        let index = self.sessions.get(id).and_then(|open| open.ended);
+        if let Some(index) = index {
+            self.operations[index].place = place.clone();
+        }
+    }
+
+    fn finalize(
+        &mut self,
+        id: &str,
+        asynchronous: bool,
+        reboot_required: bool,
+        code: Code,
+        place: &Place,
+    ) {
+        if asynchronous {
+            return;
+        }
+        let worked = self.session(id, "", place).worked;
+        let failed = outcome_of(code) == Outcome::Failed && !PROBING.contains(&code);
+        if worked || failed {
+            self.end_session(id, code, reboot_required, place);
+        }
+        self.sessions.remove(id);
+    }
+
+    /// The report names no session: it belongs to the one that works on the package.
+    fn failure_report(&mut self, package: &str, code: Code, client: &str, place: &Place) {
+        let owner = self
+            .sessions
+            .iter()
+            .filter(|(_, open)| open.worked)
+            .max_by_key(|(_, open)| (open.package == package, open.last.line))
+            .map(|(id, _)| id.clone());
+        match owner {
+            Some(id) => {
+                let open = self.session(&id, client, place);
+                if open.package.is_empty() {
+                    set_if_given(&mut open.package, package);
+                }
+                self.end_session(&id, code, false, place);
+            }
+            None => self.startup(package, code, place),
+        }
+    }
+
+    fn startup(&mut self, package: &str, code: Code, place: &Place) {
+        self.operations.push(Operation {
+            kind: OperationKind::Startup,
+            subject: full(package, SubjectKind::Package),
+            kb: None,
+            client: None,
+            outcome: outcome_of(code),
+            code: Some(code),
+            package: None,
+            first_line: self.woken_at.max(1).min(place.line),
+            last_line: place.line,
+            place: place.clone(),
+        });
+    }
+
+    fn readiness(&mut self, statement: Statement<'_>, place: &Place) {
+        let open = self.readiness.get_or_insert_with(|| OpenReadiness {
+            damaged: Vec::new(),
+            detected: 0,
+            repaired: 0,
+            result: None,
+        });
+        match statement {
+            Statement::ReadinessRow { problem, object, fixed } => {
+                // A row of its own may say of the row before that it was fixed.
+                let room = open.damaged.len() < MOST_DAMAGED;
+                match open.damaged.iter_mut().find(|file| file.name == object) {
+                    Some(known) => known.fixed |= fixed,
+                    None if room => open.damaged.push(DamagedFile {
+                        name: object.to_owned(),
+                        problem: problem.to_owned(),
+                        fixed,
+                        place: place.clone(),
+                    }),
+                    None => {}
+                }
+            }
+            Statement::ReadinessResult(code) => open.result = Some(code),
+            Statement::ReadinessDetected(count) => open.detected = count,
+            Statement::ReadinessRepaired(count) => open.repaired = count,
+            Statement::ReadinessEnded => {
+                let open = self.readiness.take().expect("it was just put there");
+                // The totals are 0 when the run broke off; what the search counted is the truth.
+                let counted = self.corruptions.take().map_or(0, |(count, _)| count);
+                self.store.push(StoreReport {
+                    damaged_count: open.detected.max(open.damaged.len() as u64).max(counted),
+                    repaired_count: open.repaired,
+                    damaged: open.damaged,
+                    result: open.result,
+                    place: place.clone(),
+                    by_file_checker: false,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn file_check(&mut self, record: SystemFileCheck<'_>, place: &Place) {
+        let open = self.checker.get_or_insert_with(|| OpenChecker {
+            first_line: place.line,
+            damaged: BTreeMap::new(),
+            in_use: None,
+            last: place.clone(),
+        });
+        open.last = place.clone();
+        match record {
+            SystemFileCheck::CannotRepair { file, component, why } => {
+                let name = format!(r"{component}\{file}");
+                if open.damaged.len() < MOST_DAMAGED {
+                    open.damaged.entry(name.clone()).or_insert(DamagedFile {
+                        name,
+                        problem: why.to_owned(),
+                        fixed: false,
+                        place: place.clone(),
+                    });
+                }
+            }
+            SystemFileCheck::SourceDamaged { file } => {
+                let known =
+                    open.damaged.values().any(|damaged| ends_with_name(&damaged.name, file));
+                if !known && open.damaged.len() < MOST_DAMAGED {
+                    open.damaged.insert(
+                        file.to_owned(),
+                        DamagedFile {
+                            name: file.to_owned(),
+                            problem: "source in the store is damaged too".to_owned(),
+                            fixed: false,
+                            place: place.clone(),
+                        },
+                    );
+                }
+            }
+            SystemFileCheck::Repaired { file } => {
+                for damaged in open.damaged.values_mut() {
+                    damaged.fixed |= ends_with_name(&damaged.name, file);
+                }
+            }
+            SystemFileCheck::InUse => open.in_use = Some(place.clone()),
+            SystemFileCheck::Verifying | SystemFileCheck::Completed | SystemFileCheck::Other => {}
+        }
+    }
+
+    fn end_file_check(&mut self) {
+        let Some(open) = self.checker.take() else { return };
+        let damaged: Vec<DamagedFile> = open.damaged.into_values().collect();
+        let left = damaged.iter().filter(|file| !file.fixed).count() as u64;
+        self.operations.push(Operation {
+            kind: OperationKind::SystemFileCheck,
+            subject: None,
+            kb: None,
+            client: Some("sfc".to_owned()),
+            outcome: if left > 0 || open.in_use.is_some() {
+                Outcome::Failed
+            } else {
+                Outcome::Succeeded
+            },
+            code: None,
+            package: None,
+            first_line: open.first_line,
+            last_line: open.last.line,
+            place: open.in_use.unwrap_or_else(|| open.last.clone()),
+        });
+        let count = damaged.len() as u64;
+        self.store.push(StoreReport {
+            damaged_count: count,
+            repaired_count: count - left,
+            damaged,
+            result: None,
+            place: open.last,
+            by_file_checker: true,
+        });
+    }
+
+    fn dism(&mut self, statement: Statement<'_>, place: &Place) {
+        if matches!(statement, Statement::DismStarted { .. }) {
+            self.end_dism(Outcome::Unfinished);
+        }
+        let open = self.dism.get_or_insert_with(|| OpenDism {
+            first_line: place.line,
+            command: None,
+            failed: None,
+            misused: false,
+            by_program: false,
+            last: place.clone(),
+        });
+        open.last = place.clone();
+        match statement {
+            Statement::DismStarted { by_program } => open.by_program = by_program,
+            Statement::DismCommand(command) => open.command = Some(command.to_owned()),
+            Statement::DismFailed(code) => open.failed = Some((code, place.clone())),
+            // A program may try on after a failed call; the last one that failed is told.
+            Statement::DismCallFailed(code) if open.by_program => {
+                open.failed = Some((code, place.clone()));
+            }
+            Statement::DismMisused => open.misused = true,
+            Statement::DismEnded => self.end_dism(Outcome::Succeeded),
+            _ => {}
+        }
+    }
+
+    fn end_dism(&mut self, unless_failed: Outcome) {
+        let Some(open) = self.dism.take() else { return };
+        // A misspelled command is no operation, nor is the log of a program cut off before its end.
+        let unfinished_program = open.command.is_none() && unless_failed == Outcome::Unfinished;
+        if open.misused || unfinished_program || (open.command.is_none() && !open.by_program) {
+            return;
+        }
+        let (outcome, code, place) = match open.failed {
+            Some((code, place)) => (outcome_of(code), Some(code), place),
+            None => (unless_failed, None, open.last.clone()),
+        };
+        self.operations.push(Operation {
+            kind: OperationKind::DismCommand,
+            subject: open.command.and_then(|command| full(&command, SubjectKind::Command)),
+            kb: None,
+            client: Some(if open.by_program { "DISM API" } else { "DISM" }.to_owned()),
+            outcome,
+            code,
+            package: None,
+            first_line: open.first_line,
+            last_line: open.last.line,
+            place,
+        });
+    }
+
+    /// The file ends: what is open ends with it, unfinished.
+    pub(super) fn end_of_file(&mut self) {
+        self.end_file_check();
+        self.end_dism(Outcome::Unfinished);
+        if let Some((count, place)) = self.corruptions.take() {
+            // A search without a report: sfc, or a run that broke off.
+            if self.readiness.is_none() && count > 0 {
+                self.store.push(StoreReport {
+                    damaged: Vec::new(),
+                    damaged_count: count,
+                    repaired_count: 0,
+                    result: None,
+                    place,
+                    by_file_checker: false,
+                });
+            }
+        }
+        self.readiness = None;
+        for (_, open) in std::mem::take(&mut self.sessions) {
+            if open.worked && open.ended.is_none() {
+                let operation = open.operation(Outcome::Unfinished, None, &open.last);
+                self.operations.push(operation);
+            }
+        }
+        self.woken_at = 0;
+    }
+}
+
+fn ends_with_name(name: &str, file: &str) -> bool {
+    let last = |path: &str| path.rsplit('\\').next().unwrap_or("").to_lowercase();
+    last(name) == last(file)
+}
+
+fn set_if_given(slot: &mut String, given: &str) {
+    if !given.is_empty() {
+        given.clone_into(slot);
+    }
+}

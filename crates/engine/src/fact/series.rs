@@ -1,0 +1,66 @@
+//! A long series in bounded memory: its beginning and its end are kept, the middle is counted.
+
+use std::collections::VecDeque;
+
+/// How many of the first, and as many of the last, are kept.
+const KEPT: usize = 300;
+
+/// The first and the last items of a series of any length.
+#[derive(Debug, Clone)]
+pub struct Series<T> {
+    first: Vec<T>,
+    last: VecDeque<T>,
+    length: u64,
+}
+
+impl<T> Default for Series<T> {
+    fn default() -> Self {
+        Series { first: Vec::new(), last: VecDeque::new(), length: 0 }
+    }
+}
+
+impl<T> Series<T> {
+    /// Adds an item to the end.
+    pub fn push(&mut self, item: T) {
+        self.length += 1;
+        if self.first.len() < KEPT {
+            self.first.push(item);
+            return;
+        }
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(item);
+    }
+
+    /// How many items there were, kept or not.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The kept items in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_a_long_series_is_counted_only() {
+        let mut series = Series::default();
+        for i in 0..10_000 {
+            series.push(i);
+        }
+        assert_eq!(series.length(), 10_000);
+        let kept: Vec<i32> = series.iter().copied().collect();
+        assert_eq!(kept.len(), 2 * KEPT);
+        assert_eq!(
+            (kept[0], kept[KEPT - 1], kept[KEPT], kept[2 * KEPT - 1]),
+            (0, 299, 9_700, 9_999)
+        );
+    }
+}

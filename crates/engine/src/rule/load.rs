@@ -1,0 +1,271 @@
+//! Reads a rule from TOML and refuses what could never fire or never be searched for.
+
+use regex::RegexBuilder;
+use serde::Deserialize;
+use unwedge_formats::code::Code;
+use unwedge_formats::log::LogKind;
+
+use super::{
+    LinePredicate, Predicate, Rule, RuleSource, ServicePredicate, StoreState, Weight, subject_kind,
+};
+use crate::report::{Category, Severity};
+
+/// Why a rule cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// Not the TOML a rule is written in.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// The pattern of a predicate is no regular expression.
+    #[error("[[when]] number {when}: bad pattern")]
+    Pattern {
+        /// Which predicate, counted from 1.
+        when: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<regex::Error>,
+    },
+    /// A predicate asks for nothing, or for things that exclude each other.
+    #[error("[[when]] number {when}: {why}")]
+    Predicate {
+        /// Which predicate, counted from 1.
+        when: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A field holds something else than it should.
+    #[error("{field}: {value:?} is not {wanted}")]
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// What stands there.
+        value: String,
+        /// What should.
+        wanted: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    title: String,
+    category: Category,
+    severity: Severity,
+    weight: WeightWord,
+    #[serde(default)]
+    codes: Vec<String>,
+    #[serde(default)]
+    explains: Vec<String>,
+    #[serde(default)]
+    repairs: Vec<String>,
+    prose: String,
+    #[serde(default)]
+    advice: String,
+    source: Vec<SourceFile>,
+    when: Vec<WhenFile>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum WeightWord {
+    Root,
+    Note,
+    Harmless,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceFile {
+    url: String,
+    says: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenFile {
+    #[serde(default)]
+    log: Vec<String>,
+    component: Option<String>,
+    #[serde(default)]
+    contains: Vec<String>,
+    #[serde(default)]
+    also: Vec<String>,
+    #[serde(default)]
+    unless: Vec<String>,
+    pattern: Option<String>,
+    #[serde(default)]
+    coded: bool,
+    #[serde(default)]
+    strong: bool,
+    #[serde(default)]
+    outcome: bool,
+    store: Option<String>,
+    #[serde(default)]
+    service: Vec<String>,
+    start: Option<String>,
+}
+
+impl Rule {
+    /// Reads the rule `id` from its TOML text.
+    pub fn parse(id: &str, text: &str) -> Result<Rule, RuleError> {
+        let file: RuleFile = toml::from_str(text)?;
+        let codes = file
+            .codes
+            .iter()
+            .map(|spelled| cause("codes", spelled))
+            .collect::<Result<Vec<_>, _>>()?;
+        let when = file
+            .when
+            .into_iter()
+            .enumerate()
+            .map(|(i, when)| predicate(i + 1, when, &codes))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Rule {
+            id: id.to_owned(),
+            title: file.title,
+            category: file.category,
+            severity: file.severity,
+            weight: match file.weight {
+                WeightWord::Root => Weight::Root,
+                WeightWord::Note => Weight::Note,
+                WeightWord::Harmless => Weight::Harmless,
+            },
+            codes,
+            explains: file.explains,
+            repairs: file.repairs,
+            prose: one_paragraph(&file.prose),
+            advice: one_paragraph(&file.advice),
+            sources: file
+                .source
+                .into_iter()
+                .map(|source| RuleSource { url: source.url, says: source.says })
+                .collect(),
+            when,
+        })
+    }
+}
+
+/// Lines of a text in TOML are only for its writer; paragraphs are kept.
+fn one_paragraph(text: &str) -> String {
+    let paragraphs = text.trim().split("\n\n");
+    paragraphs
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn cause(field: &'static str, spelled: &str) -> Result<Code, RuleError> {
+    Code::parse(spelled).map(Code::canonical).map_err(|_| RuleError::Field {
+        field,
+        value: spelled.to_owned(),
+        wanted: "a code",
+    })
+}
+
+fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate, RuleError> {
+    let wrong = |why: &str| RuleError::Predicate { when: number, why: why.to_owned() };
+    let forms =
+        [!when.contains.is_empty(), when.outcome, when.store.is_some(), !when.service.is_empty()];
+    if forms.iter().filter(|&&form| form).count() != 1 {
+        return Err(wrong("needs exactly one of contains, outcome, store and service"));
+    }
+    if when.outcome {
+        return match codes {
+            [] => Err(wrong("outcome needs the rule to list codes")),
+            _ => Ok(Predicate::Outcome),
+        };
+    }
+    if let Some(state) = when.store {
+        return Ok(Predicate::Store(match state.as_str() {
+            "damaged" => StoreState::Damaged,
+            "repaired" => StoreState::Repaired,
+            _ => return Err(wrong("store is either damaged or repaired")),
+        }));
+    }
+    if !when.service.is_empty() {
+        let disabled = match when.start.as_deref() {
+            Some("disabled") => true,
+            _ => return Err(wrong("a service predicate needs start = \"disabled\"")),
+        };
+        return Ok(Predicate::Service(ServicePredicate { names: when.service, disabled }));
+    }
+    if when.contains.iter().any(|literal| literal.len() < 3) {
+        return Err(wrong("a literal under three letters cannot be searched for"));
+    }
+    if when.coded && codes.is_empty() {
+        return Err(wrong("coded needs the rule to list codes"));
+    }
+    let pattern = match when.pattern {
+        None => None,
+        Some(text) => Some(compile(number, &text)?),
+    };
+    Ok(Predicate::Line(LinePredicate {
+        logs: when.log.iter().map(|name| log_kind(name)).collect::<Result<_, _>>()?,
+        component: when.component,
+        contains: when.contains,
+        also: when.also,
+        unless: when.unless,
+        pattern,
+        coded: if when.coded { codes.to_vec() } else { Vec::new() },
+        strong: when.strong,
+    }))
+}
+
+fn compile(number: usize, text: &str) -> Result<regex::Regex, RuleError> {
+    let pattern = RegexBuilder::new(text)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|source| RuleError::Pattern { when: number, source: Box::new(source) })?;
+    for group in pattern.capture_names().flatten() {
+        if subject_kind(group).is_none() {
+            let why = format!("{group} is no kind of subject");
+            return Err(RuleError::Predicate { when: number, why });
+        }
+    }
+    Ok(pattern)
+}
+
+fn log_kind(name: &str) -> Result<LogKind, RuleError> {
+    [LogKind::Cbs, LogKind::Dism, LogKind::Setup, LogKind::WindowsUpdate, LogKind::ReportingEvents]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| RuleError::Field {
+            field: "log",
+            value: name.to_owned(),
+            wanted: "a kind of log",
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "title = 'x'\ncategory = 'lock'\nseverity = 'blocking'\nweight = 'root'\n\
+        prose = 'x'\n[[source]]\nurl = 'x'\nsays = 'x'\n";
+
+    #[track_caller]
+    fn refused(tail: &str) -> String {
+        Rule::parse("x", &format!("{HEAD}{tail}")).expect_err("the rule is wrong").to_string()
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_searched_for_is_refused() {
+        assert!(refused("[[when]]\npattern = 'x'").contains("exactly one of"));
+        assert!(refused("[[when]]\ncontains = ['ab']").contains("under three letters"));
+    }
+
+    #[test]
+    fn an_unknown_field_group_or_log_is_refused() {
+        assert!(refused("[[when]]\ncontain = ['abc']").contains("unknown field"));
+        assert!(
+            refused("[[when]]\ncontains = ['abc']\npattern = '(?<holder>x)'").contains("holder")
+        );
+        assert!(refused("[[when]]\ncontains = ['abc']\nlog = ['CBS']").contains("kind of log"));
+    }
+
+    #[test]
+    fn a_predicate_on_codes_needs_codes() {
+        assert!(refused("[[when]]\noutcome = true").contains("list codes"));
+        assert!(refused("[[when]]\ncontains = ['abc']\ncoded = true").contains("list codes"));
+    }
+}

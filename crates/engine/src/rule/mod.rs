@@ -1,0 +1,207 @@
+//! Rules: what is known of failures, written as data under `rules/`.
+//!
+//! A rule is a closed set of predicates in TOML with its prose, its sources and its cases. What a
+//! rule reads is derived from its predicates, so a predicate that cannot be searched for (a line
+//! without a literal) is refused when the rule is loaded.
+
+mod load;
+mod matcher;
+
+use regex::Regex;
+use unwedge_formats::code::Code;
+use unwedge_formats::log::LogKind;
+
+use crate::report::{Category, Role, Severity, SubjectKind};
+
+pub use load::RuleError;
+pub use matcher::{LineMatch, Matcher};
+
+/// All rules, in the order of their ids.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// The rules; a [`RuleIndex`] points into them.
+    pub rules: Vec<Rule>,
+}
+
+/// Position of a rule in its [`RuleSet`].
+pub type RuleIndex = usize;
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Name of its folder, such as `file-locked`.
+    pub id: String,
+    /// One line, for the head of a finding.
+    pub title: String,
+    /// Kind of cause.
+    pub category: Category,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What a sighting of it is.
+    pub weight: Weight,
+    /// Causes by which failed operations are recognised, in canonical form.
+    pub codes: Vec<Code>,
+    /// Rules whose findings follow from this one.
+    pub explains: Vec<String>,
+    /// Repairs, the gentlest first.
+    pub repairs: Vec<String>,
+    /// What it means and why it stops updates.
+    pub prose: String,
+    /// What to do.
+    pub advice: String,
+    /// Where that is known from.
+    pub sources: Vec<RuleSource>,
+    /// Any of these makes it fire.
+    pub when: Vec<Predicate>,
+}
+
+/// What a sighting of a rule means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// It can be the reason of a failure.
+    Root,
+    /// Worth knowing; never the reason.
+    Note,
+    /// Looks like an error and is none: the line counts for nothing else.
+    Harmless,
+}
+
+impl Weight {
+    /// The role of a finding of this weight, before others explain it.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        match self {
+            Weight::Root => Role::Root,
+            Weight::Note | Weight::Harmless => Role::Note,
+        }
+    }
+}
+
+/// A source of a rule's knowledge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSource {
+    /// Where: an address or the name of a document.
+    pub url: String,
+    /// What it says, in our words.
+    pub says: String,
+}
+
+/// One way for a rule to fire.
+#[derive(Debug)]
+pub enum Predicate {
+    /// A line of a log.
+    Line(LinePredicate),
+    /// An operation failed with one of the rule's codes, and no line tells more.
+    Outcome,
+    /// The state of the component store at the end of the evidence.
+    Store(StoreState),
+    /// The configuration of a service.
+    Service(ServicePredicate),
+}
+
+/// What a line must be like.
+#[derive(Debug)]
+pub struct LinePredicate {
+    /// Kinds of log it may stand in; empty is any.
+    pub logs: Vec<LogKind>,
+    /// Component of its record; `None` is any.
+    pub component: Option<String>,
+    /// One of these stands in it, letter by letter.
+    pub contains: Vec<String>,
+    /// All of these stand in it too.
+    pub also: Vec<String>,
+    /// None of these stands in it.
+    pub unless: Vec<String>,
+    /// It matches this; named groups become subjects.
+    pub pattern: Option<Regex>,
+    /// It carries one of these causes, in canonical form; empty is no condition.
+    pub coded: Vec<Code>,
+    /// Whether it is proof of a failure by itself, without a failed operation around it.
+    pub strong: bool,
+}
+
+/// States of the component store that rules tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreState {
+    /// Damage was found, and nothing later shows it repaired.
+    Damaged,
+    /// Damage was found and repaired.
+    Repaired,
+}
+
+/// What a service must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServicePredicate {
+    /// Short names of services, any of which may be so.
+    pub names: Vec<String>,
+    /// It is disabled.
+    pub disabled: bool,
+}
+
+/// The kind of subject a named group of a pattern stands for.
+#[must_use]
+pub(crate) fn subject_kind(group: &str) -> Option<SubjectKind> {
+    Some(match group {
+        "file" => SubjectKind::File,
+        "folder" => SubjectKind::Folder,
+        "package" => SubjectKind::Package,
+        "capability" => SubjectKind::Capability,
+        "kb" => SubjectKind::Kb,
+        "component" => SubjectKind::Component,
+        "service" => SubjectKind::Service,
+        "driver" => SubjectKind::Driver,
+        "process" => SubjectKind::Process,
+        "url" => SubjectKind::Url,
+        "key" => SubjectKind::RegistryKey,
+        "command" => SubjectKind::Command,
+        _ => return None,
+    })
+}
+
+impl RuleSet {
+    /// The rules that come with unwedge.
+    ///
+    /// # Panics
+    /// When a rule of the project is wrong, which its tests would have shown.
+    #[must_use]
+    pub fn built_in() -> RuleSet {
+        let files: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+        let rules = files
+            .iter()
+            .map(|(id, text)| match Rule::parse(id, text) {
+                Ok(rule) => rule,
+                Err(error) => panic!("rules/{id}/rule.toml: {error}"),
+            })
+            .collect();
+        RuleSet { rules }
+    }
+
+    /// The rule with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.index(id).map(|index| &self.rules[index])
+    }
+
+    /// The place of the rule with this id.
+    #[must_use]
+    pub fn index(&self, id: &str) -> Option<RuleIndex> {
+        self.rules.iter().position(|rule| rule.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_rule_loads_and_names_only_rules_that_exist() {
+        let set = RuleSet::built_in();
+        for rule in &set.rules {
+            for other in &rule.explains {
+                assert!(set.get(other).is_some(), "{} explains {other}, which is no rule", rule.id);
+            }
+            assert!(!rule.sources.is_empty(), "{} names no source", rule.id);
+            assert!(rule.title.len() <= 80 && !rule.title.ends_with('.'), "title of {}", rule.id);
+        }
+    }
+}
