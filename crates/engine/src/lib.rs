@@ -3,6 +3,7 @@
 //! No operating system, no printing, no clock of its own.
 
 pub mod diagnose;
+pub mod explain;
 pub mod fact;
 pub mod knowledge;
 pub mod report;

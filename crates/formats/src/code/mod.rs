@@ -68,18 +68,14 @@ impl Code {
     /// The name of the code among those that logs print, without unwrapping it.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        if let Some(row) = names::status_row(self.0) {
-            return Some(row.name);
+        if self.0 <= 0xFFFF {
+            return names::win32_name(self.0);
         }
-        if let Some(&(name, _)) = names::HRESULTS.iter().find(|&&(_, value)| value == self.0) {
-            return Some(name);
-        }
-        let number = match self.0 {
-            0..=0xFFFF => self.0,
-            0x8007_0000..=0x8007_FFFF => self.0 & 0xFFFF,
-            _ => return None,
-        };
-        names::WIN32.iter().find(|&&(_, value)| u32::from(value) == number).map(|&(name, _)| name)
+        let status = names::status_row(self.0).map(|row| row.name);
+        let hresults = names::HRESULTS.iter();
+        let hresult = || hresults.clone().find(|row| row.1 == self.0).map(|row| row.0);
+        let number = (self.0 >> 16 == 0x8007).then_some(self.0 & 0xFFFF);
+        status.or_else(hresult).or_else(|| number.and_then(names::win32_name))
     }
 }
 
@@ -124,5 +120,8 @@ mod tests {
         }
         assert_eq!(Code(0x8007_0021).name(), Some("ERROR_LOCK_VIOLATION"));
         assert_eq!(Code(0x8007_0005).name(), Some("E_ACCESSDENIED"));
+        assert_eq!(Code(5).name(), Some("ERROR_ACCESS_DENIED"));
+        assert_eq!(Code(1).name(), Some("ERROR_INVALID_FUNCTION"));
+        assert_eq!(Code(0x8024_ABCD).name(), None);
     }
 }

@@ -72,7 +72,8 @@ pub(super) const STATUSES: &[Status] = &[
     status("STATUS_PIPE_BUSY", 0xC000_00AE, 231),
     status("STATUS_PIPE_DISCONNECTED", 0xC000_00B0, 233),
     status("STATUS_IO_TIMEOUT", 0xC000_00B5, 121),
-    status("STATUS_FILE_IS_A_DIRECTORY", 0xC000_00BA, 5),
+    // Windows answers 5 here too, but nothing was a matter of rights.
+    status("STATUS_FILE_IS_A_DIRECTORY", 0xC000_00BA, 0),
     status("STATUS_NOT_SUPPORTED", 0xC000_00BB, 50),
     status("STATUS_NETWORK_NAME_DELETED", 0xC000_00C9, 64),
     status("STATUS_SHARING_PAUSED", 0xC000_00CF, 70),
@@ -88,9 +89,9 @@ pub(super) const STATUSES: &[Status] = &[
     status("STATUS_NAME_TOO_LONG", 0xC000_0106, 206),
     status("STATUS_TOO_MANY_OPENED_FILES", 0xC000_011F, 4),
     status("STATUS_CANCELLED", 0xC000_0120, 995),
-    // Windows answers 5 here too; a mapped image in use is not a matter of rights.
+    // Again 5: a mapped image in use, a file that is gone.
     status("STATUS_CANNOT_DELETE", 0xC000_0121, 0),
-    status("STATUS_FILE_DELETED", 0xC000_0123, 5),
+    status("STATUS_FILE_DELETED", 0xC000_0123, 0),
     status("STATUS_FILE_CLOSED", 0xC000_0128, 6),
     status("STATUS_COMMITMENT_LIMIT", 0xC000_012D, 1455),
     status("STATUS_DLL_NOT_FOUND", 0xC000_0135, 126),
@@ -335,6 +336,11 @@ pub(super) fn status_row(value: u32) -> Option<&'static Status> {
     STATUSES.get(index)
 }
 
+/// The name of a Win32 error.
+pub(super) fn win32_name(number: u32) -> Option<&'static str> {
+    WIN32.iter().find(|&&(_, value)| u32::from(value) == number).map(|&(name, _)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,7 +353,7 @@ mod tests {
     #[test]
     fn no_name_stands_for_two_values() {
         let mut names: Vec<&str> = STATUSES.iter().map(|entry| entry.name).collect();
-        names.extend(WIN32.iter().chain(&[]).map(|&(name, _)| name));
+        names.extend(WIN32.iter().map(|&(name, _)| name));
         names.extend(HRESULTS.iter().map(|&(name, _)| name));
         let count = names.len();
         names.sort_unstable();

@@ -118,7 +118,7 @@ impl Code {
         } else {
             all.extend([Self(0xC01C_0000 | low), Self(0xD01C_0000 | low)]);
             all.extend(HTTP.iter().map(|&(status, _)| Self(0x8019_0000 | status)));
-            if canonical.0 >> 28 == 0xC {
+            if names::status_row(canonical.0).is_some() {
                 all.push(Self(canonical.0 | 0x1000_0000));
             }
         }
