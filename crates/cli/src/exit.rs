@@ -1,31 +1,63 @@
 //! How the program ends: a number a script can rely on.
 
+use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
+
+use crate::page::WRONG;
+
+/// The numbers, as `--help` shows them.
+pub(crate) const IN_HELP: &str = "\
+Exit status:
+  0  healthy, recovered, repaired or undone
+  1  updates fail
+  2  could not do what was asked (bad input, no such file)
+  3  too little could be read to tell
+  4  refused: not consented to, not possible safely, or somebody else is at it
+  5  restart first
+  6  an undo failed; a person must look
+  7  repaired in part, or something that cannot be undone stays";
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(dead_code, reason = "the commands that end in the other ways are still to come")]
 pub(crate) enum Exit {
-    /// Done; for a diagnosis: nothing is wrong.
+    /// Done; for a diagnosis: healthy or recovered.
     Ok = 0,
-    /// Something is wrong with updating.
+    /// Updates fail; for a repair: it was taken back and they still do.
     Failing = 1,
     /// The program could not do what it was asked.
     Error = 2,
     /// Too little could be read to tell.
     NotAssessed = 3,
-    /// Refused because it would not be safe.
+    /// Refused: no consent, not safe, or somebody else is at it.
     Refused = 4,
-    /// A restart is needed to go on.
+    /// A restart is needed first.
     NeedsRestart = 5,
-    /// Neither forward nor back.
+    /// An undo failed: the machine is between two states.
     Stuck = 6,
-    /// Not repaired, and what was changed is kept.
+    /// Repaired in part, or something that cannot be undone stays.
     Kept = 7,
 }
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self as u8)
+    }
+}
+
+/// Says on stderr what went wrong, with its reasons.
+pub(crate) fn tell(error: &anyhow::Error) -> Exit {
+    let mut err = anstream::stderr().lock();
+    let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
+    // When stderr is gone there is nobody left to tell.
+    let _ = writeln!(err, "{WRONG}error:{WRONG:#} {}", reasons.join(": "));
+    Exit::Error
+}
+
+/// The end of a command that wrote to a pipe: whoever reads may have read enough (`| head`).
+pub(crate) fn written(result: io::Result<()>, exit: Exit) -> anyhow::Result<Exit> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit),
+        result => Ok(result.map(|()| exit)?),
     }
 }

@@ -2,25 +2,25 @@
 
 mod command;
 mod exit;
+mod page;
 
 use clap::Parser;
+
+use command::Command;
 use exit::Exit;
 
-/// Finds out why Windows Update fails, repairs it so that every change can be taken back
+/// Finds out why Windows Update fails, repairs it so that every change can be taken back, and
+/// proves that the update now goes through
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = exit::IN_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    Explain(command::explain::ExplainArgs),
-}
-
-fn main() -> anyhow::Result<Exit> {
-    match Cli::parse().command {
-        Command::Explain(args) => command::explain::run(&args),
+fn main() -> Exit {
+    match command::run(Cli::parse().command) {
+        Ok(exit) => exit,
+        Err(error) => exit::tell(&error),
     }
 }

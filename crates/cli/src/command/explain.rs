@@ -2,19 +2,11 @@
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
 use unwedge_engine::explain::{Explanation, Fact, Kind, NotKnown, RuleNote, explain, not_known};
-use unwedge_engine::report::Category;
+use unwedge_engine::rule::RuleSet;
 
 use crate::exit::Exit;
-
-const NAME: Style = Style::new().bold();
-const HEADING: Style = AnsiColor::Cyan.on_default().bold();
-const FAINT: Style = Style::new().dimmed();
-const WRONG: Style = AnsiColor::Red.on_default().bold();
-
-/// Lines longer than this are hard to read, however wide the window is.
-const WIDEST: usize = 100;
+use crate::page::{FAINT, NAME, Page, WRONG, category_in_words};
 
 /// Says what an error code, a name or a rule means
 #[derive(Debug, clap::Args)]
@@ -41,7 +33,14 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
 
 /// The rules that know codes.
 fn rules() -> Vec<RuleNote> {
-    Vec::new()
+    let note = |rule: unwedge_engine::rule::Rule| RuleNote {
+        id: rule.id,
+        title: rule.title,
+        prose: [rule.prose, rule.advice].join("\n\n").trim().to_owned(),
+        codes: rule.codes,
+        category: rule.category,
+    };
+    RuleSet::built_in().rules.into_iter().map(note).collect()
 }
 
 fn answer(what: &str, rules: &[RuleNote], json: bool) -> anyhow::Result<Exit> {
@@ -66,18 +65,7 @@ fn write_json(value: &impl serde::Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Text broken to the width of the window.
-struct Page<W> {
-    out: W,
-    width: usize,
-}
-
 impl<W: Write> Page<W> {
-    fn to_terminal(out: W) -> Self {
-        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-        Self { out, width: width.clamp(40, WIDEST) }
-    }
-
     fn explanation(&mut self, told: &Explanation) -> io::Result<()> {
         let gap = if told.id.len() + told.name.len() + 2 > self.width { "\n  " } else { "  " };
         writeln!(self.out, "{NAME}{}{NAME:#}{gap}{}", told.id, told.name)?;
@@ -127,7 +115,7 @@ impl<W: Write> Page<W> {
         } else if told.failure == Some("probe") {
             lines.push(("Failure", "not by itself"));
         }
-        lines.extend(told.category.map(|category| ("Kind", in_words(category))));
+        lines.extend(told.category.map(|category| ("Kind", category_in_words(category))));
         lines.extend(told.cause.map(|cause| ("Usual cause", cause)));
         lines.extend(told.help.map(|help| ("What helps", help)));
         lines.extend(told.note.map(|note| ("Note", note)));
@@ -171,45 +159,6 @@ impl<W: Write> Page<W> {
         }
         Ok(())
     }
-
-    fn entries(&mut self, heading: &str, entries: &[(String, String)]) -> io::Result<()> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        self.heading(heading)?;
-        let widest = entries.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-        for (label, text) in entries {
-            self.entry(label, text, widest.min(28) + 2)?;
-        }
-        Ok(())
-    }
-
-    /// A label and its text, which hangs beside it, or below it when the label is long.
-    fn entry(&mut self, label: &str, text: &str, column: usize) -> io::Result<()> {
-        let indent = " ".repeat(column + 2);
-        let beside = label.len() + 2 <= column;
-        let mut lines = textwrap::wrap(text, self.width - indent.len()).into_iter();
-        write!(self.out, "  {NAME}{label}{NAME:#}")?;
-        if beside && let Some(line) = lines.next() {
-            write!(self.out, "{}{line}", " ".repeat(column - label.len()))?;
-        }
-        writeln!(self.out)?;
-        for line in lines {
-            writeln!(self.out, "{indent}{line}")?;
-        }
-        Ok(())
-    }
-
-    fn heading(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "\n{HEADING}{text}{HEADING:#}")
-    }
-
-    fn paragraph(&mut self, text: &str, indent: &str) -> io::Result<()> {
-        for line in textwrap::wrap(text, self.width - indent.len()) {
-            writeln!(self.out, "{indent}{line}")?;
-        }
-        Ok(())
-    }
 }
 
 /// What one half of a setup pair says, without the words that only repeat which half it is.
@@ -231,28 +180,6 @@ fn told_step(step: &unwedge_engine::explain::Wrapped) -> String {
     format!("{}; the same cause as {}", step.how, step.inner)
 }
 
-fn in_words(category: Category) -> &'static str {
-    match category {
-        Category::Lock => "something is locked",
-        Category::Network => "network",
-        Category::StoreCorruption => "damaged Windows files or records",
-        Category::SourceMissing => "files missing that a repair needs",
-        Category::DiskSpace => "too little space",
-        Category::Service => "a service",
-        Category::Permission => "permissions",
-        Category::PendingRestart => "a restart is needed",
-        Category::Policy => "a policy or setting",
-        Category::Driver => "a driver",
-        Category::Hardware => "disk or device",
-        Category::Com => "Windows components (COM)",
-        Category::DownloadIntegrity => "a download that cannot be trusted",
-        Category::ThirdParty => "other makers' software",
-        Category::Cancelled => "cancelled",
-        Category::Concurrency => "two things at the same time",
-        Category::Other => "other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use unwedge_engine::knowledge;
@@ -260,7 +187,7 @@ mod tests {
     use super::*;
 
     fn page(width: usize, what: &str) -> String {
-        let mut page = Page { out: Vec::new(), width };
+        let mut page = Page::new(Vec::new(), width);
         let told = explain(what, &[]).unwrap_or_else(|| panic!("{what} is not explained"));
         page.explanation(&told).unwrap();
         let text = String::from_utf8(page.out).unwrap();

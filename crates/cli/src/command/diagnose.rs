@@ -1,0 +1,322 @@
+//! `unwedge diagnose`: why updates fail, from whatever evidence there is.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::bail;
+use unwedge_engine::report::{
+    Certainty, Citation, CulpritKind, Diagnosis, Finding, OperationOutcome, Role, SubjectKind,
+    Verdict,
+};
+use unwedge_engine::rule::RuleSet;
+use unwedge_engine::{diagnose::diagnose, fact, knowledge};
+use unwedge_formats::code::Code;
+use unwedge_host::collected::Collected;
+
+use crate::exit::{Exit, written};
+use crate::page::{FAINT, NAME, Page, RIGHT, UNSURE, WRONG, category_in_words};
+
+/// At most so many proof lines of one finding are printed; JSON has more.
+const SHOWN_CITATIONS: usize = 5;
+/// At most so many gaps are printed.
+const SHOWN_GAPS: usize = 8;
+
+/// Says why updates fail, with the proof
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiagnoseArgs {
+    /// Logs, folders of evidence in any layout, or a .host machine; on Windows none means this PC
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Print JSON (docs/report.schema.json)
+    #[arg(long)]
+    json: bool,
+
+    /// Show all proof lines, what was ignored and every operation
+    #[arg(long)]
+    all: bool,
+}
+
+/// Reads the evidence and says what it means.
+pub(crate) fn run(args: &DiagnoseArgs) -> anyhow::Result<Exit> {
+    if args.paths.is_empty() {
+        bail!(
+            "this version reads collected evidence only: give a log, a folder such as a copy of \
+             C:\\Windows\\Logs, or a .host machine"
+        );
+    }
+    let host = Collected::open(&args.paths)?;
+    let rules = RuleSet::built_in();
+    let told = diagnose(&fact::observe(&host, &rules), &rules);
+    let exit = match told.verdict {
+        Verdict::Healthy | Verdict::Recovered => Exit::Ok,
+        Verdict::Failing => Exit::Failing,
+        Verdict::NotAssessed => Exit::NotAssessed,
+    };
+    let result = if args.json {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &told)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        Page::to_terminal(anstream::stdout().lock()).diagnosis(&told, args.all)
+    };
+    written(result, exit)
+}
+
+impl<W: Write> Page<W> {
+    /// The whole answer: verdict, roots with proof, the rest in short.
+    pub(crate) fn diagnosis(&mut self, told: &Diagnosis, all: bool) -> io::Result<()> {
+        let (style, word) = match told.verdict {
+            Verdict::Failing => (WRONG, "FAILING"),
+            Verdict::Recovered => (RIGHT, "RECOVERED"),
+            Verdict::Healthy => (RIGHT, "HEALTHY"),
+            Verdict::NotAssessed => (UNSURE, "NOT ASSESSED"),
+        };
+        writeln!(self.out, "{style}{word}{style:#}")?;
+        self.paragraph(&told.summary, "  ")?;
+        self.about(told)?;
+        let (notes, causes): (Vec<&Finding>, Vec<&Finding>) =
+            told.findings.iter().partition(|finding| finding.role == Role::Note);
+        for (number, finding) in causes.iter().enumerate() {
+            self.finding(number + 1, finding, all)?;
+        }
+        if !notes.is_empty() {
+            self.heading("Also worth knowing")?;
+            for finding in notes {
+                self.note(finding)?;
+            }
+        }
+        self.operations(told, all)?;
+        self.ignored(told, all)?;
+        self.sources(told, all)
+    }
+
+    fn about(&mut self, told: &Diagnosis) -> io::Result<()> {
+        let about = &told.about;
+        let parts: Vec<String> = [
+            about.name.clone(),
+            about.build.as_ref().map(|build| format!("Windows build {build}")),
+            about.edition.clone(),
+            about.utc_offset.as_ref().map(|offset| format!("clock UTC{offset}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "  {FAINT}{}{FAINT:#}", parts.join(", "))
+    }
+
+    fn finding(&mut self, number: usize, finding: &Finding, all: bool) -> io::Result<()> {
+        writeln!(self.out)?;
+        let what = match finding.role {
+            Role::Root => "",
+            Role::Consequence => "Follows from that: ",
+            Role::Note => "Note: ",
+        };
+        let title = format!("{number}. {what}{}", finding.title);
+        for line in textwrap::wrap(&title, self.width) {
+            writeln!(self.out, "{NAME}{line}{NAME:#}")?;
+        }
+        let mut rows: Vec<(String, String)> = Vec::new();
+        let mut row = |label: &str, text: String| rows.push((label.to_owned(), text));
+        row("Kind", category_in_words(finding.category).to_owned());
+        if let Some(subject) = &finding.subject {
+            let more = match finding.other_subjects.len() {
+                0 => String::new(),
+                n => format!(" (and {n} more)"),
+            };
+            row(subject_in_words(subject.kind), format!("{}{more}", subject.name));
+            if all {
+                for other in &finding.other_subjects {
+                    row(subject_in_words(other.kind), other.name.clone());
+                }
+            }
+        }
+        if !finding.codes.is_empty() {
+            let named: Vec<String> = finding.codes.iter().map(|code| named_code(code)).collect();
+            row("Code", named.join(", "));
+        }
+        if let Some(culprit) = &finding.culprit {
+            let sure = match culprit.certainty {
+                Certainty::Confirmed => "confirmed",
+                Certainty::Likely => "likely",
+                Certainty::Candidate => "a candidate",
+            };
+            let kind = culprit_in_words(culprit.kind);
+            row("In the way", format!("{kind} {} ({sure}): {}", culprit.name, culprit.because));
+        }
+        for (label, text) in &rows {
+            self.entry(label, text, 14)?;
+        }
+        writeln!(self.out)?;
+        self.paragraph(&finding.text, "  ")?;
+        if !finding.advice.is_empty() {
+            writeln!(self.out, "\n  {NAME}What to do{NAME:#}")?;
+            self.paragraph(&finding.advice, "  ")?;
+        }
+        self.proof(finding, all)
+    }
+
+    fn proof(&mut self, finding: &Finding, all: bool) -> io::Result<()> {
+        let shown = if all { finding.citations.len() } else { SHOWN_CITATIONS };
+        let times = match finding.times_seen {
+            1 => "seen once".to_owned(),
+            n => format!("seen {n} times"),
+        };
+        writeln!(self.out, "\n  {NAME}Proof{NAME:#} {FAINT}({times}){FAINT:#}")?;
+        for citation in finding.citations.iter().take(shown) {
+            self.citation(citation, "  ")?;
+        }
+        Ok(())
+    }
+
+    fn citation(&mut self, citation: &Citation, indent: &str) -> io::Result<()> {
+        let line = citation.line.map_or(String::new(), |line| format!(":{line}"));
+        writeln!(self.out, "{indent}{FAINT}{}{line}{FAINT:#}", citation.source)?;
+        let excerpt = squeezed(&citation.excerpt);
+        self.paragraph(&excerpt, &format!("{indent}  "))
+    }
+
+    fn note(&mut self, finding: &Finding) -> io::Result<()> {
+        let over = if finding.resolved { " (over)" } else { "" };
+        let codes = match finding.codes.is_empty() {
+            true => String::new(),
+            false => format!(" [{}]", finding.codes.join(", ")),
+        };
+        self.paragraph(&format!("- {}{codes}{over}", finding.title), "  ")?;
+        if let Some(first) = finding.citations.first() {
+            let line = first.line.map_or(String::new(), |line| format!(":{line}"));
+            writeln!(self.out, "    {FAINT}{}{line}{FAINT:#}", first.source)?;
+        }
+        Ok(())
+    }
+
+    fn operations(&mut self, told: &Diagnosis, all: bool) -> io::Result<()> {
+        if told.operations.is_empty() || !all {
+            return Ok(());
+        }
+        self.heading("What was tried")?;
+        for operation in &told.operations {
+            let ended = match operation.outcome {
+                OperationOutcome::Succeeded => "went through",
+                OperationOutcome::Failed => "FAILED",
+                OperationOutcome::Cancelled => "cancelled",
+                OperationOutcome::NeedsRestart => "wants a restart",
+                OperationOutcome::Unfinished => "not seen to its end",
+            };
+            let when = operation.citation.time.as_deref().unwrap_or("");
+            let on = operation.subject.as_ref().map_or(String::new(), |s| format!(": {}", s.name));
+            let code = match (&operation.code, operation.outcome) {
+                (Some(code), OperationOutcome::Failed) => format!(" {code}"),
+                _ => String::new(),
+            };
+            self.paragraph(&format!("{when}  {ended}{code}  {}{on}", operation.what), "  ")?;
+        }
+        Ok(())
+    }
+
+    fn ignored(&mut self, told: &Diagnosis, all: bool) -> io::Result<()> {
+        let lines: u64 = told.ignored.iter().map(|ignored| ignored.times_seen).sum();
+        if lines == 0 {
+            return Ok(());
+        }
+        if !all {
+            let kinds = told.ignored.len();
+            writeln!(self.out)?;
+            let text = format!(
+                "{lines} lines of {kinds} kinds look like errors and are none, or only echo one; \
+                 --all shows them."
+            );
+            return self.paragraph(&text, "");
+        }
+        self.heading("Looks like an error and is none")?;
+        for ignored in &told.ignored {
+            let codes = match ignored.codes.is_empty() {
+                true => String::new(),
+                false => format!(" [{}]", ignored.codes.join(", ")),
+            };
+            self.paragraph(
+                &format!("- {} times {}{codes}", ignored.times_seen, ignored.rule),
+                "  ",
+            )?;
+            self.paragraph(&ignored.reason, "    ")?;
+            if let Some(first) = ignored.citations.first() {
+                self.citation(first, "    ")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sources(&mut self, told: &Diagnosis, all: bool) -> io::Result<()> {
+        let read: Vec<_> = told.sources.iter().filter(|source| source.lines > 0).collect();
+        let lines: u64 = read.iter().map(|source| source.lines).sum();
+        writeln!(self.out)?;
+        let files = if read.len() == 1 { "file" } else { "files" };
+        writeln!(self.out, "{FAINT}Read: {} {files}, {lines} lines.{FAINT:#}", read.len())?;
+        if all {
+            for source in &read {
+                writeln!(
+                    self.out,
+                    "{FAINT}  {} ({}, {} lines){FAINT:#}",
+                    source.source, source.kind, source.lines
+                )?;
+            }
+        }
+        if told.gaps.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "{UNSURE}Not read or not known:{UNSURE:#}")?;
+        let shown = if all { told.gaps.len() } else { SHOWN_GAPS };
+        for gap in told.gaps.iter().take(shown) {
+            let line = gap.line.map_or(String::new(), |line| format!(":{line}"));
+            self.paragraph(&format!("- {}{line}, {}: {}", gap.source, gap.what, gap.why), "  ")?;
+        }
+        if told.gaps.len() > shown {
+            writeln!(self.out, "  - and {} more; --all shows them", told.gaps.len() - shown)?;
+        }
+        Ok(())
+    }
+}
+
+/// The blanks by which logs align their columns say nothing to a reader.
+fn squeezed(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn named_code(code: &str) -> String {
+    let fact = Code::parse(code).ok().and_then(|code| knowledge::code(code).first());
+    fact.map_or_else(|| code.to_owned(), |fact| format!("{code} {}", fact.symbol))
+}
+
+fn subject_in_words(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::File => "File",
+        SubjectKind::Folder => "Folder",
+        SubjectKind::Package => "Package",
+        SubjectKind::Capability => "Capability",
+        SubjectKind::Kb => "Update",
+        SubjectKind::Component => "Component",
+        SubjectKind::Service => "Service",
+        SubjectKind::Driver => "Driver",
+        SubjectKind::Process => "Process",
+        SubjectKind::Url => "Address",
+        SubjectKind::RegistryKey => "Registry key",
+        SubjectKind::Command => "Command",
+    }
+}
+
+fn culprit_in_words(kind: CulpritKind) -> &'static str {
+    match kind {
+        CulpritKind::Process => "the process",
+        CulpritKind::Service => "the service",
+        CulpritKind::Driver => "the driver",
+        CulpritKind::Task => "the task",
+        CulpritKind::Product => "the product",
+        CulpritKind::Setting => "the setting",
+        CulpritKind::Person => "the person",
+        CulpritKind::Network => "the network",
+    }
+}
