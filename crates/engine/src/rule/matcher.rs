@@ -1,39 +1,37 @@
 //! Finds the lines that rules want: one automaton for all literals, then the rule on that line.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, packed};
+use memchr::memmem::Finder;
 use unwedge_formats::code::Code;
 use unwedge_formats::log::{LogKind, clean_string};
 
 use super::{LinePredicate, Predicate, RuleIndex, RuleSet, Weight, subject_kind};
 use crate::report::Subject;
 
-/// Literals that tell sessions, operations and reports, whatever the rules want.
+/// Literals of the records that make up sessions, operations and reports.
 ///
-/// All are rare in a log of a PC where nothing happens; each record that
-/// [`unwedge_formats::log::statement`] knows holds one.
+/// Each record that [`unwedge_formats::log::statement`] knows holds one of these or of [`CODED`].
 const STRUCTURE: &[&str] = &[
-    "HRESULT",
-    "Session: ",
-    "Processing ",
-    "hr = 0x",
-    "hr:0x",
-    "status: 0x",
+    " initialized by client ",
+    "rocessing started.",
     "(p)\t",
     "(f)\t",
-    "Operation",
+    "Operation: Detect",
+    "Operation result: ",
+    "Operation Time: ",
     " Corruption:",
     "numCorruptions",
     "[SR] ",
-    "--- Initializing",
+    "TI: --- Initializing",
     "Loaded Servicing Stack",
     "DISM.EXE: ",
     "DismApi.dll: <",
-    "[0x8",
-    "[0xc",
-    "= 0x8",
-    "STATUS_",
-    "(F)",
-    "ErrorCode",
+];
+
+/// Literals around the codes of failures, in all spellings that these logs use.
+const CODED: &[&str] = &[
+    "HRESULT", "hr = 0x", "hr:0x", "hr: 0x", "status: 0x", "[0x8", "[0xc", "= 0x8", "=0x8", ": 0x8",
+    "STATUS_", "NTSTATUS", "(F)", "ErrorCode", "gle=0x", "ERROR_",
 ];
 
 /// What one line of a log gave.
@@ -51,27 +49,35 @@ pub struct LineMatch {
 #[derive(Debug)]
 pub struct Matcher<'r> {
     set: &'r RuleSet,
-    literals: AhoCorasick,
+    /// Any line worth reading holds one of these.
+    worth_reading: Literals,
+    /// Literals of rules that want no code: with none of them and no code no rule is concerned.
+    uncoded: Literals,
     /// Line predicates of harmless rules first: a line they know counts for nothing else.
-    lines: Vec<(RuleIndex, &'r LinePredicate)>,
+    lines: Vec<Wanted<'r>>,
 }
 
-impl<'r> Matcher<'r> {
-    /// Makes the rules of `set` ready.
-    #[must_use]
-    pub fn new(set: &'r RuleSet) -> Self {
-        let mut lines: Vec<(RuleIndex, &LinePredicate)> = Vec::new();
-        for (index, rule) in set.rules.iter().enumerate() {
-            for when in &rule.when {
-                if let Predicate::Line(line) = when {
-                    lines.push((index, line));
-                }
-            }
-        }
-        lines.sort_by_key(|&(index, _)| set.rules[index].weight != Weight::Harmless);
-        let mut literals: Vec<&str> = STRUCTURE.to_vec();
-        literals
-            .extend(lines.iter().flat_map(|(_, line)| line.contains.iter().map(String::as_str)));
+/// A line predicate with its literals ready for searching.
+#[derive(Debug)]
+struct Wanted<'r> {
+    rule: RuleIndex,
+    line: &'r LinePredicate,
+    contains: Vec<Finder<'r>>,
+    also: Vec<Finder<'r>>,
+    unless: Vec<Finder<'r>>,
+}
+
+/// Many literals, searched for at once.
+#[derive(Debug)]
+enum Literals {
+    /// By vector instructions; for few literals, on processors that have them.
+    Packed(packed::Searcher),
+    /// By a table of states.
+    Table(AhoCorasick),
+}
+
+impl Literals {
+    fn new(mut literals: Vec<&str>) -> Literals {
         // A literal that holds another is found by the other.
         literals.sort_by_key(|literal| literal.len());
         let mut needed: Vec<&str> = Vec::new();
@@ -80,17 +86,65 @@ impl<'r> Matcher<'r> {
                 needed.push(literal);
             }
         }
-        let literals = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(needed)
-            .expect("some dozens of short literals make a small automaton");
-        Matcher { set, literals, lines }
+        match packed::Searcher::new(&needed) {
+            Some(searcher) => Literals::Packed(searcher),
+            None => Literals::Table(
+                AhoCorasick::new(needed).expect("some dozens of literals make a small automaton"),
+            ),
+        }
+    }
+
+    fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        match self {
+            Literals::Packed(searcher) => {
+                searcher.find_in(text, (from..text.len()).into()).map(|hit| hit.start())
+            }
+            Literals::Table(automaton) => {
+                automaton.find(Input::new(text).range(from..)).map(|hit| hit.start())
+            }
+        }
+    }
+}
+
+impl<'r> Matcher<'r> {
+    /// Makes the rules of `set` ready.
+    #[must_use]
+    pub fn new(set: &'r RuleSet) -> Self {
+        let mut lines: Vec<Wanted<'r>> = Vec::new();
+        for (rule, when) in
+            set.rules.iter().enumerate().flat_map(|(i, rule)| rule.when.iter().map(move |w| (i, w)))
+        {
+            let Predicate::Line(line) = when else { continue };
+            let finders = |literals: &'r [String]| literals.iter().map(Finder::new).collect();
+            lines.push(Wanted {
+                rule,
+                line,
+                contains: finders(&line.contains),
+                also: finders(&line.also),
+                unless: finders(&line.unless),
+            });
+        }
+        let harmless = |wanted: &Wanted<'_>| set.rules[wanted.rule].weight == Weight::Harmless;
+        lines.sort_by_key(|wanted| !harmless(wanted));
+        // A harmless line matters only if it looks like an error, so it needs no search of its own.
+        let uncoded: Vec<&str> = lines
+            .iter()
+            .filter(|wanted| wanted.line.coded.is_empty() && !harmless(wanted))
+            .flat_map(|wanted| wanted.line.contains.iter().map(String::as_str))
+            .collect();
+        let worth_reading = [STRUCTURE, CODED, &uncoded].concat();
+        Matcher {
+            set,
+            worth_reading: Literals::new(worth_reading),
+            uncoded: Literals::new(uncoded),
+            lines,
+        }
     }
 
     /// Offset of the next byte at or behind `from` that lies in a line worth reading.
     #[must_use]
     pub fn next_hit(&self, block: &[u8], from: usize) -> Option<usize> {
-        self.literals.find(aho_corasick::Input::new(block).range(from..)).map(|hit| hit.start())
+        self.worth_reading.find(block, from)
     }
 
     /// Which rules `line` is a case of; `codes` are those that it carries, in canonical form.
@@ -105,13 +159,16 @@ impl<'r> Matcher<'r> {
         found: &mut Vec<LineMatch>,
     ) {
         found.clear();
-        for &(rule, wanted) in &self.lines {
-            let harmless = self.set.rules[rule].weight == Weight::Harmless;
-            if !harmless && found.iter().any(|m| m.rule == rule) {
+        if codes.is_empty() && self.uncoded.find(line.as_bytes(), 0).is_none() {
+            return;
+        }
+        for wanted in &self.lines {
+            let harmless = self.set.rules[wanted.rule].weight == Weight::Harmless;
+            if !harmless && found.iter().any(|known| known.rule == wanted.rule) {
                 continue;
             }
-            if let Some(subjects) = case_of(wanted, log, component, line, codes) {
-                found.push(LineMatch { rule, subjects, strong: wanted.strong });
+            if let Some(subjects) = wanted.case_of(log, component, line, codes) {
+                found.push(LineMatch { rule: wanted.rule, subjects, strong: wanted.line.strong });
                 if harmless {
                     return;
                 }
@@ -120,30 +177,33 @@ impl<'r> Matcher<'r> {
     }
 }
 
-/// The subjects that `line` names, if it is what `wanted` asks for.
-fn case_of(
-    wanted: &LinePredicate,
-    log: LogKind,
-    component: &str,
-    line: &str,
-    codes: &[Code],
-) -> Option<Vec<Subject>> {
-    let holds =
-        |literal: &String| memchr::memmem::find(line.as_bytes(), literal.as_bytes()).is_some();
-    let fits = wanted.contains.iter().any(holds)
-        && (wanted.logs.is_empty() || wanted.logs.contains(&log))
-        && wanted.component.as_deref().is_none_or(|want| want == component)
-        && wanted.also.iter().all(holds)
-        && !wanted.unless.iter().any(holds)
-        && (wanted.coded.is_empty() || codes.iter().any(|code| wanted.coded.contains(code)));
-    if !fits {
-        return None;
+impl Wanted<'_> {
+    /// The subjects that `text` names, if it is what is wanted.
+    fn case_of(&self, log: LogKind, component: &str, text: &str, codes: &[Code]) -> Option<Vec<Subject>> {
+        let wanted = self.line;
+        let holds = |literal: &Finder<'_>| literal.find(text.as_bytes()).is_some();
+        let fits = (wanted.coded.is_empty() || codes.iter().any(|code| wanted.coded.contains(code)))
+            && (wanted.logs.is_empty() || wanted.logs.contains(&log))
+            && wanted.component.as_deref().is_none_or(|want| want == component)
+            && self.contains.iter().any(holds)
+            && self.also.iter().all(holds)
+            && !self.unless.iter().any(holds);
+        if !fits {
+            return None;
+        }
+        subjects_in(wanted, text)
     }
+}
+
+/// What the named groups of the pattern captured; `None` when it does not match.
+fn subjects_in(wanted: &LinePredicate, line: &str) -> Option<Vec<Subject>> {
     let Some(pattern) = &wanted.pattern else { return Some(Vec::new()) };
     let groups = pattern.captures(line)?;
     let subject = |group: &str| {
         let name = clean_name(groups.name(group)?.as_str());
-        (!name.is_empty()).then_some(Subject { kind: subject_kind(group)?, name })
+        // A bare drive is where something lies, not what failed.
+        let bare_drive = name.len() <= 3 && name.contains(':');
+        (!name.is_empty() && !bare_drive).then_some(Subject { kind: subject_kind(group)?, name })
     };
     Some(pattern.capture_names().flatten().filter_map(subject).collect())
 }
