@@ -337,6 +337,9 @@ fn wrapped(step: Step) -> Wrapped {
             inner.0.cast_signed()
         ),
         Wrapping::FilterStatus => "the same filter manager error as programs see it".to_owned(),
+        Wrapping::SetupApi => {
+            format!("{}, as setupapi.dev.log prints it", name(inner))
+        }
         Wrapping::HttpStatus => {
             format!("the answer HTTP {} as BITS reports it", step.outer.0 & 0xFFFF)
         }

@@ -3,7 +3,9 @@
 //!
 //! Only what servicing and update logs really print; the full table of codes is knowledge, not
 //! format. Numbers are those of `ntstatus.h` and `winerror.h`; the third column is what
-//! `RtlNtStatusToDosError` answers, as Microsoft documents it in KB113996 and [MS-ERREF] 2.3.
+//! `RtlNtStatusToDosError` answers (Microsoft KB113996; compared with the table in a free
+//! reimplementation of `ntdll`). Where the status of a newer part of Windows (side-by-side,
+//! transactions, cloud files) is in neither, its Win32 twin of the same name stands.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -97,7 +99,8 @@ pub(super) const STATUSES: &[Status] = &[
     status("STATUS_DLL_NOT_FOUND", 0xC000_0135, 126),
     status("STATUS_ENTRYPOINT_NOT_FOUND", 0xC000_0139, 127),
     status("STATUS_DLL_INIT_FAILED", 0xC000_0142, 1114),
-    status("STATUS_REGISTRY_CORRUPT", 0xC000_014C, 1015),
+    // ERROR_BADDB, not the Win32 error of the same name.
+    status("STATUS_REGISTRY_CORRUPT", 0xC000_014C, 1009),
     status("STATUS_REGISTRY_IO_FAILED", 0xC000_014D, 1016),
     status("STATUS_UNRECOGNIZED_VOLUME", 0xC000_014F, 1005),
     status("STATUS_NOT_REGISTRY_FILE", 0xC000_015C, 1017),

@@ -292,6 +292,7 @@ fn is_issued(value: u32) -> bool {
         0xC000 | 0xD000 => low <= 0x0FFF || low >> 8 == 0xA0 || low >> 8 == 0xCF,
         0xC800 => (100..=4999).contains(&low),
         0xFFFF => Code(value).jet_error().is_some(),
+        0xE000 => low <= 0x0FFF,
         0x0024 => low != 0 && low <= 0x8001,
         _ => false,
     }
@@ -396,6 +397,7 @@ mod tests {
         check("{g}\t2021\t1\t182 [X]\t101\t{g}\t200\t80070643\tWU\tFailure", &[0x8007_0643]);
         check("{g}\t2021\t1\t183 [X]\t101\t{g}\t200\t240005\tWU\tSuccess", &[0x0024_0005]);
         check("HR=0x800700b7, gle=0x20", &[0x8007_00B7, 0x20]);
+        check("sig: Error 0xe0000241: The INF was signed", &[0xE000_0241]);
         check("Setup failed: 0xC1900101 - 0x20017", &[0xC190_0101]);
     }
 

@@ -24,6 +24,8 @@ pub enum Wrapping {
     EseDatastore,
     /// A filter manager NTSTATUS as seen from programs (`0xc01c0010` is `0x801f0010`).
     FilterStatus,
+    /// A device installer error as setupapi.dev.log prints it (`0xe0000241` is `0x800f0241`).
+    SetupApi,
     /// An HTTP answer as BITS reports it, which the update agent has a code of its own for.
     HttpStatus,
     /// A WinHTTP error that the update agent has a code of its own for.
@@ -117,6 +119,7 @@ impl Code {
             all.extend([Self(0x8E5E_0000 | error), Self(0xC800_0000 | error)]);
         } else {
             all.extend([Self(0xC01C_0000 | low), Self(0xD01C_0000 | low)]);
+            all.push(Self(0xE000_0000 | low));
             all.extend(HTTP.iter().map(|&(status, _)| Self(0x8019_0000 | status)));
             if names::status_row(canonical.0).is_some() {
                 all.push(Self(canonical.0 | 0x1000_0000));
@@ -190,6 +193,7 @@ impl Code {
             0xC800 if JET.contains(&low) => (Wrapping::EseDatastore, low.wrapping_neg()),
             0x8E5E if JET.contains(&low) => (Wrapping::EseHresult, low.wrapping_neg()),
             0xC01C => (Wrapping::FilterStatus, 0x801F_0000 | low),
+            0xE000 => (Wrapping::SetupApi, 0x800F_0000 | low),
             0x8019 => {
                 let &(_, code) = HTTP.iter().find(|&&(status, _)| status == low)?;
                 (Wrapping::HttpStatus, code)
@@ -255,6 +259,7 @@ mod tests {
         check_family(0x8007_2EE7, &[0x8024_402C, 12007]);
         check_family(0x8024_4019, &[0x8019_0194]);
         check_family(0x801F_0010, &[0xC01C_0010, 0xD01C_0010]);
+        check_family(0x800F_0241, &[0xE000_0241]);
     }
 
     #[test]
