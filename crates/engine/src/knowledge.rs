@@ -263,7 +263,7 @@ mod tests {
             let looks_failed = code.means_failure();
             assert!(looks_failed || advice.failure == Failure::No, "{code}");
             if code.0 & 0x8000_0000 != 0 && advice.failure == Failure::No {
-                let harmless_only_in_context = [0x8024_0063, 0xC142_011C, 0x800F_0241];
+                let harmless_only_in_context = [0x8024_0063, 0xC142_011C];
                 let known = !looks_failed || harmless_only_in_context.contains(&code.0);
                 assert!(known, "{code} is a failure for formats");
             }

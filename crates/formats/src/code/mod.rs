@@ -21,9 +21,10 @@ pub struct Code(pub u32);
 /// Values whose top bit says failure although the operation went well (or is going well).
 ///
 /// Win32 3010, 3011 and 1641 are successes that ask for a restart; `0x80242014` is written while
-/// the second half of an update waits for the restart; `0xc1900210` is setup's "no issues found".
-const SUCCESS_IN_DISGUISE: [u32; 5] =
-    [0x8007_0BC2, 0x8007_0BC3, 0x8007_0669, 0x8024_2014, 0xC190_0210];
+/// the second half of an update waits for the restart; `0xc1900210` is setup's "no issues found";
+/// `0x800f0241` is the device installer's remark that a publisher is trusted.
+const SUCCESS_IN_DISGUISE: [u32; 6] =
+    [0x8007_0BC2, 0x8007_0BC3, 0x8007_0669, 0x8024_2014, 0xC190_0210, 0x800F_0241];
 
 impl Code {
     /// The HRESULT of a Win32 error number; numbers above 65535 are cut to their low half, as

@@ -46,6 +46,12 @@ pub struct Step {
 /// JET errors run from -100 to -4999; [MS] `esent.h`.
 const JET: std::ops::RangeInclusive<u32> = 100..=4999;
 
+/// The Win32 numbers that structured storage took over; `winerror.h`, `STG_E_*`.
+const STORAGE: [u32; 18] = [
+    0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x08, 0x09, 0x12, 0x13, 0x19, 0x1D, 0x1E, 0x20, 0x21, 0x50,
+    0x57, 0x70,
+];
+
 /// HTTP status and the update agent's code for it; `wuerror.h`, "same as HTTP status ..".
 const HTTP: [(u32, u32); 15] = [
     (400, 0x8024_4016),
@@ -188,7 +194,7 @@ impl Code {
         let low = value & 0xFFFF;
         Some(match value >> 16 {
             0 if value > 0 => (Wrapping::Win32Number, 0x8007_0000 | low),
-            0x8003 if (1..0xF0).contains(&low) => (Wrapping::Storage, 0x8007_0000 | low),
+            0x8003 if STORAGE.contains(&low) => (Wrapping::Storage, 0x8007_0000 | low),
             0xC007 => (Wrapping::NtstatusFromWin32, 0x8007_0000 | low),
             0xC800 if JET.contains(&low) => (Wrapping::EseDatastore, low.wrapping_neg()),
             0x8E5E if JET.contains(&low) => (Wrapping::EseHresult, low.wrapping_neg()),
