@@ -4,15 +4,29 @@
 //! is an error; reading never changes anything; whatever can be changed is a [`HostMut`], so that
 //! evidence cannot be written by type.
 
+pub mod change;
 pub mod collected;
 pub mod container;
+pub mod fixture;
+pub mod live;
+pub mod overlay;
 mod path;
+pub mod probe;
+pub mod registry;
+pub mod service;
+pub mod testing;
 
 use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
+pub use change::{Change, Setting, Tool};
+pub use fixture::Fixture;
+pub use overlay::Overlay;
 pub use path::{KeyPath, ServiceName, WinPath};
+pub use probe::{Probe, ProbeOutput};
+pub use registry::{Data, Key};
+pub use service::{RunState, Service, StartType};
 
 /// What is known about the installation as a whole; `None` where the evidence does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,4 +104,91 @@ pub trait Host: Send + Sync {
 
     /// Opens one of [`Host::evidence`] as stored (compressed files are not unpacked).
     fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>>;
+
+    /// The content of a file; `None` if there is none of that name.
+    fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {
+        Err(HostError::not_collected("read", path))
+    }
+
+    /// Whether a file or folder of that name exists.
+    fn exists(&self, path: &WinPath) -> Result<bool> {
+        Err(HostError::not_collected("look for", path))
+    }
+
+    /// What a folder holds, all of it, sorted by name; `None` if there is no such folder.
+    fn list(&self, folder: &WinPath) -> Result<Option<Vec<Entry>>> {
+        Err(HostError::not_collected("list", folder))
+    }
+
+    /// A registry key; `None` if there is none.
+    fn key(&self, path: &KeyPath) -> Result<Option<Key>> {
+        Err(HostError::not_collected("read key", path))
+    }
+
+    /// A service; `None` if none has that name.
+    fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        Err(HostError::not_collected("ask for service", name))
+    }
+
+    /// The answer to one of a closed set of read-only questions.
+    fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
+        Err(HostError::not_collected("ask for", &format!("{probe:?}")))
+    }
+
+    /// The present state of whatever `setting` names.
+    fn current(&self, setting: &Setting) -> Result<Setting> {
+        change::current(self, setting)
+    }
+}
+
+/// Write access. Evidence does not implement it, so that it cannot be changed.
+pub trait HostMut: Host {
+    /// Makes `change` true. Idempotent: applying twice is applying once.
+    fn apply(&mut self, change: &Change) -> Result<()>;
+}
+
+impl HostError {
+    /// The evidence does not say.
+    pub fn not_collected(op: &'static str, subject: &(impl ToString + ?Sized)) -> Self {
+        HostError { op, subject: subject.to_string(), kind: HostErrorKind::NotCollected }
+    }
+
+    /// Windows refused.
+    pub fn win32(op: &'static str, subject: &(impl ToString + ?Sized), code: u32) -> Self {
+        HostError { op, subject: subject.to_string(), kind: HostErrorKind::Win32(code) }
+    }
+}
+
+/// A reference to a host is a host: what-if views are built over borrowed ones.
+impl<H: Host + ?Sized> Host for &H {
+    fn about(&self) -> &About {
+        (**self).about()
+    }
+    fn evidence(&self) -> Result<Vec<Evidence>> {
+        (**self).evidence()
+    }
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>> {
+        (**self).open_evidence(evidence)
+    }
+    fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {
+        (**self).read(path)
+    }
+    fn exists(&self, path: &WinPath) -> Result<bool> {
+        (**self).exists(path)
+    }
+    fn list(&self, folder: &WinPath) -> Result<Option<Vec<Entry>>> {
+        (**self).list(folder)
+    }
+    fn key(&self, path: &KeyPath) -> Result<Option<Key>> {
+        (**self).key(path)
+    }
+    fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        (**self).service(name)
+    }
+    fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
+        (**self).probe(probe)
+    }
+    fn current(&self, setting: &Setting) -> Result<Setting> {
+        (**self).current(setting)
+    }
 }

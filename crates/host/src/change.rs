@@ -1,0 +1,232 @@
+//! The closed set of things this program can do to a machine. Nothing is ever deleted.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::probe::{self, UpdateState};
+use crate::registry::Data;
+use crate::service::{RunState, StartType};
+use crate::{Host, HostError, HostErrorKind, KeyPath, Result, ServiceName, WinPath};
+
+/// One assignable thing together with a state of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "setting")]
+pub enum Setting {
+    /// A registry value; `None` is the absent value.
+    Value {
+        /// Its key.
+        key: KeyPath,
+        /// Its name.
+        name: String,
+        /// Its data.
+        data: Option<Data>,
+    },
+    /// When a service starts.
+    Start {
+        /// The service.
+        service: ServiceName,
+        /// When.
+        start: StartType,
+    },
+    /// Whether a service runs.
+    Running {
+        /// The service.
+        service: ServiceName,
+        /// Whether it runs.
+        running: bool,
+    },
+}
+
+/// One effect on a machine.
+///
+/// `Assign`, `Move` and `PutBack` can be taken back. `Run` cannot: an installed update is not
+/// uninstalled by us, and a program that was closed cannot be given its unsaved state again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// Makes a setting so.
+    Assign(Setting),
+    /// Moves a file or folder aside to a name that is free.
+    Move {
+        /// Where it is.
+        from: WinPath,
+        /// Where it goes; must not exist.
+        to: WinPath,
+    },
+    /// Takes a [`Change::Move`] back. What has grown at `to` meanwhile goes to `spare`.
+    PutBack {
+        /// Where it was moved to.
+        from: WinPath,
+        /// Where it came from.
+        to: WinPath,
+        /// A free name beside `to`.
+        spare: WinPath,
+    },
+    /// Lets a system tool with fixed arguments do its work; never a command line.
+    Run(Tool),
+}
+
+/// What Windows can be asked to do, once the reversible steps are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "tool")]
+pub enum Tool {
+    /// Asks Windows Update to install the pending update again.
+    RetryUpdate {
+        /// Which one, such as `KB5034441`; `None` is whatever is pending.
+        kb: Option<String>,
+    },
+    /// Asks a program to close, as its own close button would. It may refuse; it is never killed.
+    AskToClose {
+        /// The process, which must still have this image.
+        pid: u32,
+        /// Image name.
+        image: String,
+    },
+}
+
+impl Setting {
+    /// What the setting is about, in a form by which two settings are compared.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Setting::Value { key, name, .. } => {
+                format!(r"value {}\\{}", key.folded(), name.to_lowercase())
+            }
+            Setting::Start { service, .. } => format!("start of {}", service.folded()),
+            Setting::Running { service, .. } => format!("state of {}", service.folded()),
+        }
+    }
+}
+
+impl Change {
+    /// The change that puts back what `self` is about to overwrite; `None` if nothing can.
+    pub fn inverse(&self, host: &dyn Host) -> Result<Option<Change>> {
+        Ok(match self {
+            Change::Assign(setting) => Some(Change::Assign(host.current(setting)?)),
+            Change::Move { from, to } => Some(Change::PutBack {
+                from: to.clone(),
+                to: from.clone(),
+                spare: WinPath::new(&format!("{to}-after")),
+            }),
+            Change::PutBack { from, to, .. } => {
+                Some(Change::Move { from: to.clone(), to: from.clone() })
+            }
+            Change::Run(_) => None,
+        })
+    }
+
+    /// Whether the host already is as this change would leave it.
+    pub fn holds(&self, host: &dyn Host) -> Result<bool> {
+        match self {
+            Change::Assign(Setting::Running { service, running }) => {
+                // "Stopping" is neither: only the end state counts.
+                let wanted = if *running { RunState::Running } else { RunState::Stopped };
+                Ok(known_service(host, service)?.state == wanted)
+            }
+            Change::Assign(setting) => Ok(host.current(setting)? == *setting),
+            Change::Move { from, to } | Change::PutBack { from, to, .. } => {
+                Ok(!host.exists(from)? && host.exists(to)?)
+            }
+            Change::Run(Tool::RetryUpdate { kb }) => {
+                let updates = probe::updates(host)?;
+                let mut wanted = updates
+                    .iter()
+                    .filter(|it| kb.as_ref().is_none_or(|kb| it.kb.eq_ignore_ascii_case(kb)))
+                    .peekable();
+                Ok(wanted.peek().is_some() && wanted.all(|it| it.state != UpdateState::Pending))
+            }
+            Change::Run(Tool::AskToClose { pid, image }) => {
+                let processes = probe::processes(host)?;
+                Ok(!processes
+                    .iter()
+                    .any(|it| it.pid == *pid && it.image.eq_ignore_ascii_case(image)))
+            }
+        }
+    }
+
+    /// Whether [`Change::inverse`] can give anything.
+    #[must_use]
+    pub fn is_reversible(&self) -> bool {
+        match self {
+            Change::Assign(_) | Change::Move { .. } | Change::PutBack { .. } => true,
+            Change::Run(_) => false,
+        }
+    }
+}
+
+/// The present state of whatever `setting` names, from what every host can tell.
+pub fn current(host: &(impl Host + ?Sized), setting: &Setting) -> Result<Setting> {
+    Ok(match setting {
+        Setting::Value { key, name, .. } => Setting::Value {
+            key: key.clone(),
+            name: name.clone(),
+            data: host.key(key)?.and_then(|it| it.value(name).cloned()),
+        },
+        Setting::Start { service, .. } => {
+            Setting::Start { service: service.clone(), start: known_service(host, service)?.start }
+        }
+        Setting::Running { service, .. } => {
+            let running = match known_service(host, service)?.state {
+                RunState::Running | RunState::Starting => true,
+                RunState::Stopped | RunState::Stopping => false,
+                // A paused service could only be put back as running, which is not what it was.
+                RunState::Paused => return Err(paused(service)),
+            };
+            Setting::Running { service: service.clone(), running }
+        }
+    })
+}
+
+/// The service, where its absence is an error: Win32 1060, as Windows says it.
+pub fn known_service(
+    host: &(impl Host + ?Sized),
+    name: &ServiceName,
+) -> Result<crate::service::Service> {
+    host.service(name)?.ok_or_else(|| HostError {
+        op: "find service",
+        subject: name.to_string(),
+        kind: HostErrorKind::Win32(1060),
+    })
+}
+
+fn paused(service: &ServiceName) -> HostError {
+    HostError {
+        op: "record state of service",
+        subject: service.to_string(),
+        kind: HostErrorKind::Io("it is paused, which could not be put back".to_owned()),
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Assign(Setting::Value { key, name, data: Some(data) }) => {
+                write!(f, r"set value {name} of {key} to {data:?}")
+            }
+            Change::Assign(Setting::Value { key, name, data: None }) => {
+                write!(f, r"take value {name} of {key} away")
+            }
+            Change::Assign(Setting::Start { service, start }) => {
+                write!(f, "set the start type of service {service} to {start}")
+            }
+            Change::Assign(Setting::Running { service, running: true }) => {
+                write!(f, "start service {service}")
+            }
+            Change::Assign(Setting::Running { service, running: false }) => {
+                write!(f, "stop service {service}")
+            }
+            Change::Move { from, to } => write!(f, "move {from} aside to {to}"),
+            Change::PutBack { from, to, .. } => write!(f, "move {from} back to {to}"),
+            Change::Run(Tool::RetryUpdate { kb: Some(kb) }) => {
+                write!(f, "let Windows Update try {kb} again")
+            }
+            Change::Run(Tool::RetryUpdate { kb: None }) => {
+                f.write_str("let Windows Update try again")
+            }
+            Change::Run(Tool::AskToClose { pid, image }) => {
+                write!(f, "ask {image} (process {pid}) to close")
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The closed set of read-only questions that are neither a file, a key nor a service.
+
+use std::fmt;
+
+use crate::{Host, HostError, HostErrorKind, KeyPath, Result, ServiceName, WinPath};
+
+/// A question. Asking never changes the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// Who has these files, or files in these folders, open or locked?
+    Holders {
+        /// Files or folders.
+        paths: Vec<WinPath>,
+    },
+    /// Does Windows wait for a restart, or is it in the middle of servicing?
+    Pending,
+    /// How much room is left on the Windows volume?
+    FreeSpace,
+    /// Which updates are pending or installed?
+    Updates,
+    /// Which processes run?
+    Processes,
+}
+
+/// The answer to the [`Probe`] of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the answer to the question of the same name")]
+pub enum ProbeOutput {
+    Holders(Holders),
+    Pending(PendingWork),
+    FreeSpace { free_bytes: u64 },
+    Updates(Vec<Update>),
+    Processes(Vec<Process>),
+}
+
+/// Who holds what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Everyone who was found.
+    pub holders: Vec<Holder>,
+    /// Whether everyone was found; an empty list means "free" only if this is true.
+    pub complete: bool,
+}
+
+/// One process that has one file open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The file.
+    pub path: WinPath,
+    /// In which way others are kept out.
+    pub conflict: Conflict,
+    /// The process.
+    pub pid: u32,
+    /// Its image name, such as `vault.exe`.
+    pub image: String,
+    /// The service that runs in it, if one does.
+    pub service: Option<ServiceName>,
+    /// Whether it was seen in the act, rather than guessed.
+    pub confirmed: bool,
+}
+
+/// How a holder keeps others out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conflict {
+    /// Opened without sharing what others need: Win32 error 32 when they open it.
+    Sharing {
+        /// What others may still do.
+        shared: Share,
+    },
+    /// Ranges of bytes are locked: Win32 error 33 when others read or write there.
+    ByteRange {
+        /// The ranges.
+        ranges: Vec<ByteRange>,
+    },
+}
+
+/// Which access the holder of an open file leaves to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Others may read.
+    pub read: bool,
+    /// Others may write.
+    pub write: bool,
+    /// Others may rename or delete.
+    pub delete: bool,
+}
+
+/// A locked range of bytes; the end is not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// First byte.
+    pub from: u64,
+    /// One past the last byte.
+    pub to: u64,
+}
+
+/// What Windows still has to finish; `None` where the evidence does not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PendingWork {
+    /// A restart is needed to complete earlier work.
+    pub restart: Option<bool>,
+    /// A servicing transaction is waiting (`pending.xml`).
+    pub servicing: Option<bool>,
+}
+
+/// One update of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Such as `KB5034441`.
+    pub kb: String,
+    /// The name people see.
+    pub title: Option<String>,
+    /// How far it is.
+    pub state: UpdateState,
+}
+
+/// How far an update is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum UpdateState {
+    Pending,
+    Installed,
+    InstalledAfterRestart,
+}
+
+/// A running process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its image name.
+    pub image: String,
+    /// The service that runs in it, if one does.
+    pub service: Option<ServiceName>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Conflict::Sharing { .. } => f.write_str("has it open without sharing"),
+            Conflict::ByteRange { ranges } => {
+                let bytes: u64 = ranges.iter().map(|it| it.to.saturating_sub(it.from)).sum();
+                write!(f, "has {bytes} bytes of it locked")
+            }
+        }
+    }
+}
+
+/// Asks who holds `paths`.
+pub fn holders(host: &dyn Host, paths: &[WinPath]) -> Result<Holders> {
+    match host.probe(&Probe::Holders { paths: paths.to_vec() })? {
+        ProbeOutput::Holders(it) => Ok(it),
+        other => Err(mismatch("holders", &other)),
+    }
+}
+
+/// Asks what Windows still has to finish.
+pub fn pending(host: &dyn Host) -> Result<PendingWork> {
+    match host.probe(&Probe::Pending)? {
+        ProbeOutput::Pending(it) => Ok(it),
+        other => Err(mismatch("pending work", &other)),
+    }
+}
+
+/// Asks which updates are pending or installed.
+pub fn updates(host: &dyn Host) -> Result<Vec<Update>> {
+    match host.probe(&Probe::Updates)? {
+        ProbeOutput::Updates(it) => Ok(it),
+        other => Err(mismatch("updates", &other)),
+    }
+}
+
+/// Asks which processes run.
+pub fn processes(host: &dyn Host) -> Result<Vec<Process>> {
+    match host.probe(&Probe::Processes)? {
+        ProbeOutput::Processes(it) => Ok(it),
+        other => Err(mismatch("processes", &other)),
+    }
+}
+
+/// Answers [`Probe::Pending`] from the keys and the file by which Windows itself remembers it.
+///
+/// Only the mere presence counts; none of these may ever be deleted to "clear" a restart.
+pub fn pending_from_traces(host: &dyn Host) -> PendingWork {
+    const RESTART_KEYS: [&str; 2] = [
+        r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending",
+        r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired",
+    ];
+    let seen: Vec<Option<bool>> = RESTART_KEYS
+        .iter()
+        .map(|key| host.key(&KeyPath::new(key)).ok().map(|it| it.is_some()))
+        .collect();
+    let restart = if seen.contains(&Some(true)) {
+        Some(true)
+    } else if seen.iter().all(|it| *it == Some(false)) {
+        Some(false)
+    } else {
+        None
+    };
+    let servicing = host.exists(&WinPath::new(r"C:\Windows\WinSxS\pending.xml")).ok();
+    PendingWork { restart, servicing }
+}
+
+fn mismatch(subject: &str, got: &ProbeOutput) -> HostError {
+    HostError {
+        op: "ask for",
+        subject: subject.to_owned(),
+        kind: HostErrorKind::Corrupt(format!("the answer is to another question: {got:?}")),
+    }
+}
