@@ -3,6 +3,7 @@
 mod command;
 mod exit;
 mod page;
+mod pc;
 
 use clap::Parser;
 

@@ -5,12 +5,13 @@
 //! decides whether the failure is over.
 
 mod blame;
+mod culprit;
 mod write;
 
 use unwedge_formats::code::Code;
 
 use crate::fact::{Facts, Operation, Outcome, Place, StoreReport};
-use crate::report::{Category, Diagnosis, GapNote, Role, SCHEMA, Severity, Verdict};
+use crate::report::{Diagnosis, GapNote, Role, SCHEMA, Verdict};
 use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
 
 use blame::{Blame, blame};
@@ -46,7 +47,7 @@ pub(crate) struct Case {
 pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
     let standing = Standing::of(&facts.operations);
     let Blame { mut cases, mut seen } = blame(facts, rules, &standing);
-    store_cases(facts, rules, &standing, &mut cases);
+    store_cases(facts, rules, &mut cases);
     service_cases(facts, rules, &mut cases);
     let findings = write::findings(facts, rules, &mut cases);
     let ignored = write::ignored(facts, rules, &mut seen);
@@ -97,7 +98,6 @@ impl Standing {
 fn store_cases(
     facts: &Facts,
     rules: &RuleSet,
-    standing: &Standing,
     cases: &mut std::collections::BTreeMap<RuleIndex, Case>,
 ) {
     let last = |by_file_checker: bool| {
@@ -138,7 +138,6 @@ fn store_cases(
             case.see(&report.place, report.result.as_slice(), &[], 1);
         }
     }
-    let _ = standing;
 }
 
 /// Services whose configuration the host tells.
@@ -216,9 +215,6 @@ fn verdict(facts: &Facts, findings: &[crate::report::Finding], standing: &Standi
     if roots().next().is_some() {
         return Verdict::Recovered;
     }
-    let was_repaired = findings.iter().any(|finding| {
-        finding.category == Category::StoreCorruption && finding.severity != Severity::Blocking
-    });
     let failed_and_over = facts
         .operations
         .iter()
@@ -227,8 +223,6 @@ fn verdict(facts: &Facts, findings: &[crate::report::Finding], standing: &Standi
     if failed_and_over {
         return Verdict::Recovered;
     }
-    // Damage that was found and put right in the same run is health, not recovery.
-    let _ = was_repaired;
     let assessed = facts.records_seen
         && !facts.is_excerpt
         && (facts.sessions_opened > 0 || !facts.operations.is_empty() || !facts.store.is_empty());

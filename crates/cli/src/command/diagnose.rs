@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::bail;
 use unwedge_engine::report::{
     Certainty, Citation, CulpritKind, Diagnosis, Finding, OperationOutcome, Role, SubjectKind,
     Verdict,
@@ -11,9 +10,9 @@ use unwedge_engine::report::{
 use unwedge_engine::rule::RuleSet;
 use unwedge_engine::{diagnose::diagnose, fact, knowledge};
 use unwedge_formats::code::Code;
-use unwedge_host::collected::Collected;
 
 use crate::exit::{Exit, written};
+use crate::pc;
 use crate::page::{FAINT, NAME, Page, RIGHT, UNSURE, WRONG, category_in_words};
 
 /// At most so many proof lines of one finding are printed; JSON has more.
@@ -39,15 +38,9 @@ pub(crate) struct DiagnoseArgs {
 
 /// Reads the evidence and says what it means.
 pub(crate) fn run(args: &DiagnoseArgs) -> anyhow::Result<Exit> {
-    if args.paths.is_empty() {
-        bail!(
-            "this version reads collected evidence only: give a log, a folder such as a copy of \
-             C:\\Windows\\Logs, or a .host machine"
-        );
-    }
-    let host = Collected::open(&args.paths)?;
+    let host = pc::open(&args.paths)?;
     let rules = RuleSet::built_in();
-    let told = diagnose(&fact::observe(&host, &rules), &rules);
+    let told = diagnose(&fact::observe(&*host, &rules), &rules);
     let exit = match told.verdict {
         Verdict::Healthy | Verdict::Recovered => Exit::Ok,
         Verdict::Failing => Exit::Failing,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use unwedge_formats::code::Code;
 
+use super::culprit::culprit;
 use super::{Case, Standing, UNEXPLAINED};
 use crate::fact::{self, DamagedFile, Facts, Outcome, Place, StoreReport, offset_name};
 use crate::report::{
@@ -27,23 +28,19 @@ pub(super) fn findings(
     rules: &RuleSet,
     cases: &mut BTreeMap<RuleIndex, Case>,
 ) -> Vec<Finding> {
-    let roots: BTreeSet<RuleIndex> =
+    let failed: BTreeSet<RuleIndex> =
         cases.iter().filter(|(_, case)| case.failed).map(|(&rule, _)| rule).collect();
-    let mut findings: Vec<(Role, usize, Finding)> = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
     for (&index, case) in cases.iter_mut() {
         let rule = &rules.rules[index];
-        let role = role_of(rule, case, &roots, rules);
+        let role = role_of(rule, case, &failed, rules);
         case.places.sort_by_key(|place| (place.source, place.line));
-        let first = case.places.first().map_or((usize::MAX, u64::MAX), |p| (p.source, p.line));
-        let finding = finding(facts, rule, case, role);
-        let rank = findings.len();
-        findings.push((role, rank, finding));
-        let _ = first;
+        findings.push(finding(facts, rule, case, role));
     }
-    findings.sort_by_key(|(role, rank, finding)| {
-        (*role, finding.resolved, finding.severity, order_of(rules, finding), *rank)
+    findings.sort_by_key(|finding| {
+        (finding.role, finding.resolved, finding.severity, order_of(rules, finding))
     });
-    findings.into_iter().map(|(_, _, finding)| finding).collect()
+    findings
 }
 
 /// What a repair lacks comes before what it should repair; what explains others comes before them.
@@ -71,7 +68,8 @@ fn role_of(rule: &Rule, case: &Case, failed: &BTreeSet<RuleIndex>, rules: &RuleS
     Role::Root
 }
 
-fn finding(facts: &Facts, rule: &Rule, case: &Case, role: Role) -> Finding {
+fn finding(facts: &Facts, rule: &Rule, case: &mut Case, role: Role) -> Finding {
+    let culprit = culprit(facts, rule, case);
     let codes = codes_of(facts, rule, case);
     let mut subjects = case.subjects.clone();
     subjects.sort_by_key(|subject| tells_less(subject.kind));
@@ -94,7 +92,7 @@ fn finding(facts: &Facts, rule: &Rule, case: &Case, role: Role) -> Finding {
         codes,
         subject: subjects.next(),
         other_subjects: subjects.take(MOST_SUBJECTS).collect(),
-        culprit: None,
+        culprit,
         citations: cited(facts, case),
         times_seen: case.times,
         text: text_of(facts, rule, case),
@@ -190,14 +188,15 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
         let on = operation.subject.as_ref().map_or(String::new(), |s| format!(" ({})", s.name));
         let code = operation.code.map_or(String::new(), |code| format!(" with {code}"));
         let count = match times {
-            1 => "Once".to_owned(),
-            2 => "Twice".to_owned(),
-            n => format!("{n} times"),
+            1 => "Somebody tried once".to_owned(),
+            2 => "Somebody tried twice".to_owned(),
+            n => format!("Somebody tried {n} times"),
         };
-        text = format!(
-            "{count} it was not possible to {}{on}; the last time it ended{code}. ",
-            operation.kind.in_words()
-        );
+        let ended = match times {
+            1 => "it failed",
+            _ => "the last one failed",
+        };
+        text = format!("{count} to {}{on}; {ended}{code}. ", operation.kind.in_words());
     }
     if let Some(remark) = &case.remark {
         text.push_str(remark);
@@ -219,11 +218,14 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
 
 pub(super) fn store_remark(report: &StoreReport) -> String {
     let by = if report.by_file_checker { "sfc" } else { "The scan of the component store" };
-    format!(
-        "{by} found {} damaged and put {} of them right.",
-        report.damaged_count,
-        report.damaged.iter().filter(|file| file.fixed).count().max(report.repaired_count as usize)
-    )
+    let fixed = report.damaged.iter().filter(|file| file.fixed).count() as u64;
+    let fixed = match fixed.max(report.repaired_count) {
+        0 => "none of them".to_owned(),
+        n if n >= report.damaged_count => "all of them".to_owned(),
+        n => format!("{n} of them"),
+    };
+    let files = if report.damaged_count == 1 { "file" } else { "files" };
+    format!("{by} found {} damaged {files} and put {fixed} right.", report.damaged_count)
 }
 
 pub(super) fn damaged_subject(file: &DamagedFile) -> Subject {

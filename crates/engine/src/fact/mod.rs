@@ -4,12 +4,14 @@ mod operation;
 mod read;
 mod scan;
 mod series;
+mod state;
 
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
 use unwedge_formats::log::{LocalTime, LogKind};
-use unwedge_host::Host;
+use unwedge_host::probe::Conflict;
+use unwedge_host::{Host, WinPath};
 
 use crate::report::{AboutPc, GapNote, Source, Subject};
 use crate::rule::{Matcher, RuleIndex, RuleSet};
@@ -43,6 +45,10 @@ pub struct Facts {
     pub records_seen: bool,
     /// Services whose state is known and that rules ask for.
     pub services: Vec<ServiceFact>,
+    /// Who holds the files that failed, and those of Windows Update.
+    pub holders: Vec<HolderFact>,
+    /// Whether all holders were found; `None` where the host cannot tell at all.
+    pub holders_complete: Option<bool>,
 }
 
 /// A place in the evidence.
@@ -84,6 +90,23 @@ pub struct ServiceFact {
     pub told: String,
 }
 
+/// Somebody who holds a file, as the host tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HolderFact {
+    /// The file.
+    pub path: WinPath,
+    /// The service that runs in the process, if one does.
+    pub service: Option<String>,
+    /// Image name of the process.
+    pub image: String,
+    /// The process.
+    pub pid: u32,
+    /// How it keeps others out.
+    pub conflict: Conflict,
+    /// Whether it was seen in the act.
+    pub confirmed: bool,
+}
+
 /// Kinds of log whose records are searched for causes.
 pub(crate) const SEARCHED: [LogKind; 2] = [LogKind::Cbs, LogKind::Dism];
 
@@ -95,6 +118,7 @@ pub fn observe(host: &dyn Host, rules: &RuleSet) -> Facts {
     let matcher = Matcher::new(rules);
     let mut facts = Facts { about: about(host), ..Facts::default() };
     read::logs(host, &matcher, &mut facts);
+    state::observe(host, rules, &mut facts);
     facts
 }
 
