@@ -12,8 +12,8 @@ use unwedge_engine::{diagnose::diagnose, fact, knowledge};
 use unwedge_formats::code::Code;
 
 use crate::exit::{Exit, written};
-use crate::pc;
 use crate::page::{FAINT, NAME, Page, RIGHT, UNSURE, WRONG, category_in_words};
+use crate::pc;
 
 /// At most so many proof lines of one finding are printed; JSON has more.
 const SHOWN_CITATIONS: usize = 5;
@@ -129,7 +129,9 @@ impl<W: Write> Page<W> {
             }
         }
         if !finding.codes.is_empty() {
-            let named: Vec<String> = finding.codes.iter().map(|code| named_code(code)).collect();
+            let shown = if all { finding.codes.len() } else { 2 };
+            let named: Vec<String> =
+                finding.codes.iter().take(shown).map(|code| named_code(code)).collect();
             row("Code", named.join(", "));
         }
         if let Some(culprit) = &finding.culprit {

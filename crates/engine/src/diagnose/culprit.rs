@@ -49,7 +49,8 @@ fn holder(facts: &Facts, case: &mut Case) -> Option<Culprit> {
     };
     // 0x80070021 is a lock on bytes, 0x80070020 is not: the other kind did not cause it.
     let wants_bytes = case.codes.iter().any(|code| code.canonical() == LOCK_VIOLATION);
-    let fits = |holder: &HolderFact| matches!(holder.conflict, Conflict::ByteRange { .. }) == wants_bytes;
+    let fits =
+        |holder: &HolderFact| matches!(holder.conflict, Conflict::ByteRange { .. }) == wants_bytes;
     if holders.iter().any(|holder| fits(holder)) {
         holders.retain(|holder| fits(holder));
     }

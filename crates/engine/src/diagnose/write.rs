@@ -187,16 +187,15 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
         let times = case.operations.len();
         let on = operation.subject.as_ref().map_or(String::new(), |s| format!(" ({})", s.name));
         let code = operation.code.map_or(String::new(), |code| format!(" with {code}"));
-        let count = match times {
-            1 => "Somebody tried once".to_owned(),
-            2 => "Somebody tried twice".to_owned(),
-            n => format!("Somebody tried {n} times"),
+        let what = operation.kind.in_words();
+        text = match times {
+            1 => format!("The attempt to {what}{on} failed{code}. "),
+            n => {
+                let last =
+                    if code.is_empty() { String::new() } else { format!(", the last{code}") };
+                format!("{n} attempts to {what}{on} failed{last}. ")
+            }
         };
-        let ended = match times {
-            1 => "it failed",
-            _ => "the last one failed",
-        };
-        text = format!("{count} to {}{on}; {ended}{code}. ", operation.kind.in_words());
     }
     if let Some(remark) = &case.remark {
         text.push_str(remark);

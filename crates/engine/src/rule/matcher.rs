@@ -30,8 +30,22 @@ const STRUCTURE: &[&str] = &[
 
 /// Literals around the codes of failures, in all spellings that these logs use.
 const CODED: &[&str] = &[
-    "HRESULT", "hr = 0x", "hr:0x", "hr: 0x", "status: 0x", "[0x8", "[0xc", "= 0x8", "=0x8", ": 0x8",
-    "STATUS_", "NTSTATUS", "(F)", "ErrorCode", "gle=0x", "ERROR_",
+    "HRESULT",
+    "hr = 0x",
+    "hr:0x",
+    "hr: 0x",
+    "status: 0x",
+    "[0x8",
+    "[0xc",
+    "= 0x8",
+    "=0x8",
+    ": 0x8",
+    "STATUS_",
+    "NTSTATUS",
+    "(F)",
+    "ErrorCode",
+    "gle=0x",
+    "ERROR_",
 ];
 
 /// What one line of a log gave.
@@ -179,10 +193,17 @@ impl<'r> Matcher<'r> {
 
 impl Wanted<'_> {
     /// The subjects that `text` names, if it is what is wanted.
-    fn case_of(&self, log: LogKind, component: &str, text: &str, codes: &[Code]) -> Option<Vec<Subject>> {
+    fn case_of(
+        &self,
+        log: LogKind,
+        component: &str,
+        text: &str,
+        codes: &[Code],
+    ) -> Option<Vec<Subject>> {
         let wanted = self.line;
         let holds = |literal: &Finder<'_>| literal.find(text.as_bytes()).is_some();
-        let fits = (wanted.coded.is_empty() || codes.iter().any(|code| wanted.coded.contains(code)))
+        let fits = (wanted.coded.is_empty()
+            || codes.iter().any(|code| wanted.coded.contains(code)))
             && (wanted.logs.is_empty() || wanted.logs.contains(&log))
             && wanted.component.as_deref().is_none_or(|want| want == component)
             && self.contains.iter().any(holds)
