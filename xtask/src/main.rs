@@ -1,3 +1,32 @@
-//! Chores of the project: `cargo xtask help`.
+//! Chores of the project: `cargo xtask help` lists them.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to who runs it")]
+
+mod truth;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Chores of the project
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Print what an expert finds in real evidence beside what unwedge says of it
+    Truth,
+}
+
+fn main() -> ExitCode {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in it");
+    let done = match Chore::parse() {
+        Chore::Truth => truth::run(project),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
