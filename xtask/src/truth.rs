@@ -95,7 +95,11 @@ pub(crate) fn compare(project: &Path, tell: &mut dyn FnMut(String)) -> Result<Ta
         let told = told(&path, &rules)?;
         let differences = differences(case, &told);
         let mark = if differences.is_empty() { "ok" } else { "WRONG" };
-        tell(format!("{:<12} {:<12} {mark:<5} {name}", in_words(case.verdict), in_words(told.verdict)));
+        tell(format!(
+            "{:<12} {:<12} {mark:<5} {name}",
+            in_words(case.verdict),
+            in_words(told.verdict)
+        ));
         for finding in told.findings.iter().filter(|finding| finding.role != Role::Note) {
             tell(format!("{:31} {}", "", root_line(finding)));
         }
