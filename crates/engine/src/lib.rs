@@ -3,8 +3,16 @@
 //! No operating system, no printing, no clock of its own.
 
 pub mod diagnose;
+pub mod execute;
 pub mod explain;
 pub mod fact;
+pub mod journal;
 pub mod knowledge;
+pub mod plan;
+pub mod recipe;
+pub mod repair;
 pub mod report;
 pub mod rule;
+pub mod services;
+pub mod shelf;
+pub mod verify;

@@ -1,0 +1,329 @@
+//! Carries a plan out, and takes it back.
+//!
+//! Every step is durable as an intent, with its undo, before it is made; it is read back after,
+//! because a success code is not belief. Safe to call again after a crash anywhere: what is in
+//! doubt is simply made true again.
+
+use unwedge_host::probe::{self, PendingWork};
+use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut, Setting};
+
+use crate::journal::{Event, Journal, JournalError, JournalStep, Outcome, StepState};
+
+/// How often an undo is tried: a service may still be stopping when it is to start again.
+const UNDO_ATTEMPTS: u32 = 3;
+
+/// What is being done right now, for whoever watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum Progress {
+    Doing { step: u32, of: u32, says: String },
+    Done { step: u32 },
+    AlreadySo { step: u32 },
+    Failed { step: u32, error: String },
+    Undoing { step: u32, change: String },
+    Undone { step: u32 },
+    UndoFailed { step: u32, error: String },
+    Stays { step: u32, what: String },
+}
+
+/// The repair could neither go on nor be taken back in an orderly way just now.
+#[derive(Debug, thiserror::Error)]
+pub enum Interrupted {
+    /// The journal cannot be written. What had been made was taken back as far as possible.
+    #[error("the journal could not be written, so nothing more was changed{}", aftermath(left))]
+    Journal {
+        /// Why.
+        #[source]
+        source: JournalError,
+        /// What could not be taken back without a journal.
+        left: Vec<String>,
+    },
+    /// The machine went away in the middle.
+    #[error("the repair was interrupted; run `unwedge undo` or `unwedge fix` to finish it")]
+    Host(#[source] HostError),
+}
+
+/// Runs every step that is not yet done; on the first failure takes all of them back.
+pub fn execute(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Outcome, Interrupted> {
+    if journal.replay().unwinding {
+        return rollback(host, journal, watch);
+    }
+    let steps = journal.replay().steps.clone();
+    for step in 0..steps.len() as u32 {
+        match make(host, journal, &steps, step, watch) {
+            Ok(()) => {}
+            Err(Stop::Failed(err)) => {
+                let error = err.to_string();
+                watch(Progress::Failed { step, error: error.clone() });
+                if let Err(source) = journal.record(Event::Failed { step, error }) {
+                    return Err(without_journal(host, journal, source));
+                }
+                return rollback(host, journal, watch);
+            }
+            Err(Stop::Journal(source)) => return Err(without_journal(host, journal, source)),
+            Err(Stop::Crashed(err)) => return Err(Interrupted::Host(err)),
+        }
+    }
+    Ok(match probe::pending(host) {
+        Ok(PendingWork { restart: Some(true), .. }) => Outcome::NeedsReboot,
+        // Who cannot tell whether a restart is needed will hear of it from the diagnosis.
+        Ok(_) | Err(_) => Outcome::Repaired,
+    })
+}
+
+/// Undoes, newest first, every step that was made or may have been made.
+///
+/// One undo that fails does not keep the older ones from being taken back: no service stays
+/// stopped because a folder could not be moved.
+pub fn rollback(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Outcome, Interrupted> {
+    let steps = journal.replay().steps.clone();
+    let mut left = Vec::new();
+    for step in (0..steps.len() as u32).rev() {
+        let state = journal.replay().state(step);
+        let Some(undo) = to_undo(&state) else { continue };
+        let what = &steps[step as usize];
+        let Some(undo) = undo else {
+            let stays = stays(host, what, &state)?;
+            note(host, journal, Event::UndoStarted { step })?;
+            if stays {
+                watch(Progress::Stays { step, what: what.says.clone() });
+                note(host, journal, Event::Kept { step })?;
+            } else {
+                note(host, journal, Event::Undone { step })?;
+            }
+            continue;
+        };
+        watch(Progress::Undoing { step, change: undo.to_string() });
+        note(host, journal, Event::UndoStarted { step })?;
+        let done = match needs_no_undo(host, journal, step, &undo) {
+            true => Ok(()),
+            false => take_back(host, &undo),
+        };
+        match done {
+            Ok(()) => {
+                watch(Progress::Undone { step });
+                note(host, journal, Event::Undone { step })?;
+            }
+            Err(err) if err.kind == HostErrorKind::Crashed => return Err(Interrupted::Host(err)),
+            Err(err) => {
+                let error = err.to_string();
+                watch(Progress::UndoFailed { step, error: error.clone() });
+                left.push(format!("{undo}: {error}"));
+                note(host, journal, Event::UndoFailed { step, error })?;
+            }
+        }
+    }
+    let kept: Vec<String> = (0..)
+        .zip(&steps)
+        .filter(|(step, _)| journal.replay().state(*step) == StepState::Kept)
+        .map(|(_, it)| it.says.clone())
+        .collect();
+    Ok(match (left.is_empty(), kept.is_empty()) {
+        (false, _) => Outcome::Stuck { left },
+        (true, false) => Outcome::Kept { irreversible: kept },
+        (true, true) => Outcome::RolledBack,
+    })
+}
+
+fn note(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    event: Event,
+) -> Result<(), Interrupted> {
+    journal.record(event).map_err(|source| without_journal(host, journal, source))
+}
+
+enum Stop {
+    Failed(HostError),
+    Journal(JournalError),
+    Crashed(HostError),
+}
+
+impl From<HostError> for Stop {
+    fn from(err: HostError) -> Self {
+        if err.kind == HostErrorKind::Crashed { Stop::Crashed(err) } else { Stop::Failed(err) }
+    }
+}
+
+fn make(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    steps: &[JournalStep],
+    step: u32,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<(), Stop> {
+    let what = &steps[step as usize];
+    let change = &what.change;
+    let state = journal.replay().state(step);
+    if matches!(state, StepState::Done { .. } | StepState::Skipped) {
+        return Ok(());
+    }
+    watch(Progress::Doing { step, of: steps.len() as u32, says: what.says.clone() });
+    match change {
+        Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => {
+            reassert(host, journal, steps, step)?;
+        }
+        Change::Assign(_) => {}
+    }
+    if state == StepState::Fresh {
+        if change.holds(host)? {
+            journal.record(Event::Skipped { step }).map_err(Stop::Journal)?;
+            watch(Progress::AlreadySo { step });
+            return Ok(());
+        }
+        let undo = change.inverse(host)?;
+        journal.record(Event::Intended { step, undo }).map_err(Stop::Journal)?;
+    }
+    host.apply(change)?;
+    read_back(host, change)?;
+    journal.record(Event::Done { step }).map_err(Stop::Journal)?;
+    watch(Progress::Done { step });
+    Ok(())
+}
+
+fn read_back(host: &dyn Host, change: &Change) -> Result<(), HostError> {
+    match change.holds(host) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(HostError {
+            op: "confirm that we could",
+            subject: change.to_string(),
+            kind: HostErrorKind::Io(
+                "Windows said it was done, but it is not so, or something put it back at once"
+                    .to_owned(),
+            ),
+        }),
+        // Where the system cannot tell whether an update went in, its logs will.
+        Err(err) if err.kind == HostErrorKind::NotCollected && !change.is_reversible() => Ok(()),
+        Err(err) => Err(err),
+    }
+}
+
+/// What was made before must still hold when it matters: a restart of Windows, or another
+/// service, may have brought a stopped service back. One more try, then it is a failure.
+fn reassert(
+    host: &mut dyn HostMut,
+    journal: &Journal<'_>,
+    steps: &[JournalStep],
+    before: u32,
+) -> Result<(), HostError> {
+    for (step, what) in (0..before).zip(steps) {
+        let is_done = match journal.replay().state(step) {
+            StepState::Done { .. } => true,
+            StepState::Skipped => false,
+            _ => continue,
+        };
+        let is_superseded =
+            steps[step as usize + 1..before as usize].iter().any(|it| same_subject(it, what));
+        if is_superseded || !what.change.is_reversible() || what.change.holds(host)? {
+            continue;
+        }
+        if is_done {
+            host.apply(&what.change)?;
+        }
+        read_back(host, &what.change)?;
+    }
+    Ok(())
+}
+
+fn same_subject(a: &JournalStep, b: &JournalStep) -> bool {
+    match (&a.change, &b.change) {
+        (Change::Assign(a), Change::Assign(b)) => a.subject() == b.subject(),
+        _ => false,
+    }
+}
+
+/// What would take a step back, if it was or may have been made.
+fn to_undo(state: &StepState) -> Option<Option<Change>> {
+    match state {
+        StepState::InDoubt { undo }
+        | StepState::Failed { undo }
+        | StepState::Done { undo }
+        | StepState::Undoing { undo }
+        | StepState::Stuck { undo } => Some(undo.clone()),
+        StepState::Fresh | StepState::Skipped | StepState::Undone | StepState::Kept => None,
+    }
+}
+
+/// Whether an irreversible step left something behind.
+fn stays(host: &dyn Host, what: &JournalStep, state: &StepState) -> Result<bool, Interrupted> {
+    match what.change.holds(host) {
+        Ok(holds) => Ok(holds),
+        Err(err) if err.kind == HostErrorKind::Crashed => Err(Interrupted::Host(err)),
+        // Nobody can tell: one that failed left nothing, any other may have.
+        Err(_) => Ok(!matches!(state, StepState::Failed { .. })),
+    }
+}
+
+/// A service that was stopped and started again is as it was. It is stopped once more only if a
+/// folder that was moved in between has to go back.
+fn needs_no_undo(host: &dyn Host, journal: &Journal<'_>, step: u32, undo: &Change) -> bool {
+    let Change::Assign(setting @ Setting::Running { .. }) = undo else { return false };
+    let replay = journal.replay();
+    let mut oldest = undo.clone();
+    for older in (0..step).rev() {
+        let Some(Some(undo)) = to_undo(&replay.state(older)) else { continue };
+        match &undo {
+            Change::Assign(it) if it.subject() == setting.subject() => oldest = undo,
+            Change::Assign(_) => {}
+            Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => {
+                if !undo.holds(host).unwrap_or(false) {
+                    return false;
+                }
+            }
+        }
+    }
+    oldest.holds(host).unwrap_or(false)
+}
+
+fn take_back(host: &mut dyn HostMut, undo: &Change) -> Result<(), HostError> {
+    let mut last = Ok(());
+    for _ in 0..UNDO_ATTEMPTS {
+        if undo.holds(host).unwrap_or(false) {
+            return Ok(());
+        }
+        last = host.apply(undo).and_then(|()| read_back(host, undo));
+        match &last {
+            Ok(()) => return Ok(()),
+            Err(err) if err.kind == HostErrorKind::Crashed => return last,
+            Err(_) => {}
+        }
+    }
+    last
+}
+
+/// The disk is full or gone. Every undo is durable already, and undoing is idempotent, so it is
+/// done at once; a later run finds the journal open and sees that nothing is left to do.
+fn without_journal(
+    host: &mut dyn HostMut,
+    journal: &Journal<'_>,
+    source: JournalError,
+) -> Interrupted {
+    let steps = journal.replay().steps.len() as u32;
+    let mut left = Vec::new();
+    for step in (0..steps).rev() {
+        match to_undo(&journal.replay().state(step)) {
+            Some(Some(undo)) => {
+                if let Err(err) = take_back(host, &undo) {
+                    left.push(format!("{undo}: {err}"));
+                }
+            }
+            Some(None) | None => {}
+        }
+    }
+    Interrupted::Journal { source, left }
+}
+
+fn aftermath(left: &[String]) -> String {
+    match left {
+        [] => "; what had been changed was taken back".to_owned(),
+        left => format!("; this could not be taken back yet: {}", left.join("; ")),
+    }
+}

@@ -1,0 +1,155 @@
+//! A diagnosis just good enough to drive repairs in tests: the last attempts in CBS.log.
+
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
+use unwedge_engine::report::{
+    AboutPc, Category, Citation, Culprit, Diagnosis, Finding, Operation, OperationOutcome, Role,
+    SCHEMA, Severity, Subject, SubjectKind, Verdict,
+};
+use unwedge_host::{Host, ServiceName, StartType, WinPath};
+
+const CBS_LOG: &str = r"C:\Windows\Logs\CBS\CBS.log";
+
+pub fn diagnose(host: &dyn Host) -> Diagnosis {
+    let log = host.read(&WinPath::new(CBS_LOG)).ok().flatten().unwrap_or_default();
+    let log = String::from_utf8_lossy(&log).into_owned();
+    let operations: Vec<Operation> = (1..).zip(log.lines()).filter_map(operation).collect();
+    let failed = |it: &Operation| it.outcome == OperationOutcome::Failed;
+    let verdict = match operations.last() {
+        None => Verdict::NotAssessed,
+        Some(last) if failed(last) => Verdict::Failing,
+        Some(_) if operations.iter().any(failed) => Verdict::Recovered,
+        Some(_) => Verdict::Healthy,
+    };
+    let code = operations.last().and_then(|it| it.code.clone()).unwrap_or_default();
+    let findings = match verdict {
+        Verdict::Failing => finding(host, &log, &code).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    Diagnosis {
+        schema: SCHEMA,
+        unwedge: "test".to_owned(),
+        verdict,
+        summary: String::new(),
+        about: AboutPc::default(),
+        findings,
+        ignored: Vec::new(),
+        operations,
+        sources: Vec::new(),
+        gaps: Vec::new(),
+    }
+}
+
+fn operation((number, line): (u64, &str)) -> Option<Operation> {
+    let (_, rest) = line.split_once("Exec: Processing complete.")?;
+    let kb = rest.split("Identifier: ").nth(1)?.split(' ').next()?;
+    let code = rest.split("[HRESULT = ").nth(1)?.get(..10)?;
+    let outcome = match code {
+        "0x00000000" => OperationOutcome::Succeeded,
+        _ => OperationOutcome::Failed,
+    };
+    Some(Operation {
+        what: "install package".to_owned(),
+        subject: Some(Subject { kind: SubjectKind::Kb, name: kb.to_owned() }),
+        client: None,
+        outcome,
+        code: (outcome == OperationOutcome::Failed).then(|| code.to_owned()),
+        citation: Citation {
+            source: CBS_LOG.to_owned(),
+            line: Some(number),
+            time: None,
+            excerpt: line.to_owned(),
+        },
+    })
+}
+
+fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
+    let path = log.lines().rev().find_map(|line| {
+        let path = line.split("CreateFile on [l:").nth(1)?.split('\'').nth(1)?;
+        Some(WinPath::new(path).to_string())
+    });
+    let file = path.map(|name| Subject { kind: SubjectKind::File, name });
+    let (rule, category, subject, repairs) = match code {
+        "0x80070020" => ("file-locked", Category::Lock, file, vec!["stop-holder"]),
+        "0x80070021" => {
+            ("file-locked", Category::Lock, None, vec!["stop-holder", "reset-download-cache"])
+        }
+        "0x80070422" => {
+            let is_disabled = |it: &&&str| {
+                let service = host.service(&ServiceName::new(it)).ok().flatten();
+                service.is_some_and(|it| it.start == StartType::Disabled)
+            };
+            let name = ["wuauserv", "UsoSvc", "BITS"].iter().find(is_disabled)?;
+            let subject = Subject { kind: SubjectKind::Service, name: (*name).to_owned() };
+            ("update-service-disabled", Category::Service, Some(subject), vec!["restore-service"])
+        }
+        "0x80070570" => {
+            ("download-damaged", Category::DownloadIntegrity, None, vec!["reset-download-cache"])
+        }
+        _ => return None,
+    };
+    Some(Finding {
+        rule: rule.to_owned(),
+        title: rule.to_owned(),
+        category,
+        role: Role::Root,
+        severity: Severity::Blocking,
+        resolved: false,
+        codes: vec![code.to_owned()],
+        subject,
+        other_subjects: Vec::new(),
+        culprit: None::<Culprit>,
+        citations: Vec::new(),
+        times_seen: 1,
+        text: String::new(),
+        advice: String::new(),
+        repairs: repairs.into_iter().map(str::to_owned).collect(),
+        explains: Vec::new(),
+    })
+}
+
+/// A PC on which a backup service locks part of the update database; a watcher depends on it.
+pub const LOCKED: &str = r#"
+//- about name=DESK-7 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 writes=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb needs=wuauserv
+//- service wuauserv stopped manual
+//- service VaultAgent running automatic image="C:\Program Files\Vault\vault.exe" display="Vault Backup"
+//- service VaultWatch running automatic needs=VaultAgent
+//- holder service=VaultAgent path=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb range=0..4096
+//- absent key "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+//- absent key "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired"
+//- folder C:\Windows\SoftwareDistribution
+//- file C:\Windows\SoftwareDistribution\DataStore\DataStore.edb hex
+00ff
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
+"#;
+
+/// A PC with a damaged download, and services that work on it and restart one another.
+pub const DAMAGED: &str = r#"
+//- about name=DESK-8 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 needs=wuauserv damaged=C:\Windows\SoftwareDistribution\Download\a1\a.cab
+//- service wuauserv running manual
+//- service UsoSvc running automatic-delayed restarts=wuauserv
+//- service BITS running manual
+//- service TransferHelper running automatic needs=BITS
+//- service DoSvc stopped automatic-delayed
+//- holder service=BITS path=C:\Windows\SoftwareDistribution\Download\a1\a.cab share=read
+//- absent service WaaSMedicSvc
+//- folder C:\Windows\SoftwareDistribution
+//- file C:\Windows\SoftwareDistribution\Download\a1\a.cab
+damaged
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070570 - ERROR_FILE_CORRUPT]
+"#;
+
+/// A PC on which somebody disabled Windows Update.
+pub const DISABLED: &str = r#"
+//- about name=DESK-9 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 needs=wuauserv
+//- service wuauserv stopped disabled
+//- reg HKLM\SYSTEM\CurrentControlSet\Services\wuauserv
+Start = dword:4
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070422 - ERROR_SERVICE_DISABLED]
+"#;
