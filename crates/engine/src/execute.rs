@@ -5,7 +5,7 @@
 //! doubt is simply made true again.
 
 use unwedge_host::probe::{self, PendingWork};
-use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut, Setting};
+use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut};
 
 use crate::journal::{Event, Journal, JournalError, JournalStep, Outcome, StepState};
 
@@ -103,11 +103,7 @@ pub fn rollback(
         };
         watch(Progress::Undoing { step, change: undo.to_string() });
         note(host, journal, Event::UndoStarted { step })?;
-        let done = match needs_no_undo(host, journal, step, &undo) {
-            true => Ok(()),
-            false => take_back(host, &undo),
-        };
-        match done {
+        match undo_one(host, journal, &steps, step, &undo) {
             Ok(()) => {
                 watch(Progress::Undone { step });
                 note(host, journal, Event::Undone { step })?;
@@ -167,11 +163,8 @@ fn make(
         return Ok(());
     }
     watch(Progress::Doing { step, of: steps.len() as u32, says: what.says.clone() });
-    match change {
-        Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => {
-            reassert(host, journal, steps, step)?;
-        }
-        Change::Assign(_) => {}
+    if steps[step as usize..].iter().any(relies_on_the_others) {
+        reassert(host, journal, steps, step)?;
     }
     if state == StepState::Fresh {
         if change.holds(host)? {
@@ -182,8 +175,11 @@ fn make(
         let undo = change.inverse(host)?;
         journal.record(Event::Intended { step, undo }).map_err(Stop::Journal)?;
     }
-    host.apply(change)?;
-    read_back(host, change)?;
+    // In doubt after a crash, it may have been made already.
+    if state == StepState::Fresh || !change.holds(host).unwrap_or(false) {
+        host.apply(change)?;
+        read_back(host, change)?;
+    }
     journal.record(Event::Done { step }).map_err(Stop::Journal)?;
     watch(Progress::Done { step });
     Ok(())
@@ -233,6 +229,14 @@ fn reassert(
     Ok(())
 }
 
+/// Whether a step goes wrong if what came before it does not hold any more.
+fn relies_on_the_others(step: &JournalStep) -> bool {
+    match step.change {
+        Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => true,
+        Change::Assign(_) => false,
+    }
+}
+
 fn same_subject(a: &JournalStep, b: &JournalStep) -> bool {
     match (&a.change, &b.change) {
         (Change::Assign(a), Change::Assign(b)) => a.subject() == b.subject(),
@@ -262,25 +266,37 @@ fn stays(host: &dyn Host, what: &JournalStep, state: &StepState) -> Result<bool,
     }
 }
 
-/// A service that was stopped and started again is as it was. It is stopped once more only if a
-/// folder that was moved in between has to go back.
-fn needs_no_undo(host: &dyn Host, journal: &Journal<'_>, step: u32, undo: &Change) -> bool {
-    let Change::Assign(setting @ Setting::Running { .. }) = undo else { return false };
-    let replay = journal.replay();
-    let mut oldest = undo.clone();
-    for older in (0..step).rev() {
-        let Some(Some(undo)) = to_undo(&replay.state(older)) else { continue };
-        match &undo {
-            Change::Assign(it) if it.subject() == setting.subject() => oldest = undo,
-            Change::Assign(_) => {}
-            Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => {
-                if !undo.holds(host).unwrap_or(false) {
-                    return false;
-                }
+/// Takes one step back, once everything newer has been.
+fn undo_one(
+    host: &mut dyn HostMut,
+    journal: &Journal<'_>,
+    steps: &[JournalStep],
+    step: u32,
+    undo: &Change,
+) -> Result<(), HostError> {
+    match undo {
+        Change::Assign(setting) => {
+            // A service that was stopped and started again need not be stopped once more only to
+            // be started: the oldest undo of a setting alone says how it was.
+            let is_between = (0..step).any(|older| match to_undo(&journal.replay().state(older)) {
+                Some(Some(Change::Assign(it))) => it.subject() == setting.subject(),
+                _ => false,
+            });
+            if is_between { Ok(()) } else { take_back(host, undo) }
+        }
+        Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => {
+            if undo.holds(host).unwrap_or(false) {
+                return Ok(());
             }
+            // A folder goes back under the conditions under which it was moved. Should one of them
+            // not be had again, the move itself tells whether it mattered.
+            match reassert(host, journal, steps, step) {
+                Err(err) if err.kind == HostErrorKind::Crashed => return Err(err),
+                Ok(()) | Err(_) => {}
+            }
+            take_back(host, undo)
         }
     }
-    oldest.holds(host).unwrap_or(false)
 }
 
 fn take_back(host: &mut dyn HostMut, undo: &Change) -> Result<(), HostError> {
@@ -306,12 +322,12 @@ fn without_journal(
     journal: &Journal<'_>,
     source: JournalError,
 ) -> Interrupted {
-    let steps = journal.replay().steps.len() as u32;
+    let steps = &journal.replay().steps;
     let mut left = Vec::new();
-    for step in (0..steps).rev() {
+    for step in (0..steps.len() as u32).rev() {
         match to_undo(&journal.replay().state(step)) {
             Some(Some(undo)) => {
-                if let Err(err) = take_back(host, &undo) {
+                if let Err(err) = undo_one(host, journal, steps, step, &undo) {
                     left.push(format!("{undo}: {err}"));
                 }
             }

@@ -125,9 +125,10 @@ impl Change {
                 Ok(known_service(host, service)?.state == wanted)
             }
             Change::Assign(setting) => Ok(host.current(setting)? == *setting),
-            Change::Move { from, to } | Change::PutBack { from, to, .. } => {
-                Ok(!host.exists(from)? && host.exists(to)?)
-            }
+            // Nobody else ever makes a thing of that name; Windows may well have made a new one of
+            // the old name since.
+            Change::Move { to, .. } => host.exists(to),
+            Change::PutBack { from, to, .. } => Ok(!host.exists(from)? && host.exists(to)?),
             Change::Run(Tool::RetryUpdate { kb }) => {
                 let updates = probe::updates(host)?;
                 let mut wanted = updates

@@ -10,7 +10,7 @@ use unwedge_host::{Host, ServiceName, StartType, WinPath};
 
 const CBS_LOG: &str = r"C:\Windows\Logs\CBS\CBS.log";
 
-pub fn diagnose(host: &dyn Host) -> Diagnosis {
+pub(crate) fn diagnose(host: &dyn Host) -> Diagnosis {
     let log = host.read(&WinPath::new(CBS_LOG)).ok().flatten().unwrap_or_default();
     let log = String::from_utf8_lossy(&log).into_owned();
     let operations: Vec<Operation> = (1..).zip(log.lines()).filter_map(operation).collect();
@@ -109,7 +109,7 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
 }
 
 /// A PC on which a backup service locks part of the update database; a watcher depends on it.
-pub const LOCKED: &str = r#"
+pub(crate) const LOCKED: &str = r#"
 //- about name=DESK-7 build=26100.2314 now=2026-01-02T12:00:00
 //- update KB5034441 writes=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb needs=wuauserv
 //- service wuauserv stopped manual
@@ -119,6 +119,7 @@ pub const LOCKED: &str = r#"
 //- absent key "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
 //- absent key "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired"
 //- folder C:\Windows\SoftwareDistribution
+//- folder C:\Windows\SoftwareDistribution\Download
 //- file C:\Windows\SoftwareDistribution\DataStore\DataStore.edb hex
 00ff
 //- file C:\Windows\Logs\CBS\CBS.log
@@ -126,14 +127,14 @@ pub const LOCKED: &str = r#"
 "#;
 
 /// A PC with a damaged download, and services that work on it and restart one another.
-pub const DAMAGED: &str = r#"
+pub(crate) const DAMAGED: &str = r#"
 //- about name=DESK-8 build=26100.2314 now=2026-01-02T12:00:00
 //- update KB5034441 needs=wuauserv damaged=C:\Windows\SoftwareDistribution\Download\a1\a.cab
 //- service wuauserv running manual
 //- service UsoSvc running automatic-delayed restarts=wuauserv
 //- service BITS running manual
 //- service TransferHelper running automatic needs=BITS
-//- service DoSvc stopped automatic-delayed
+//- service DoSvc stopped manual
 //- holder service=BITS path=C:\Windows\SoftwareDistribution\Download\a1\a.cab share=read
 //- absent service WaaSMedicSvc
 //- folder C:\Windows\SoftwareDistribution
@@ -144,7 +145,7 @@ damaged
 "#;
 
 /// A PC on which somebody disabled Windows Update.
-pub const DISABLED: &str = r#"
+pub(crate) const DISABLED: &str = r#"
 //- about name=DESK-9 build=26100.2314 now=2026-01-02T12:00:00
 //- update KB5034441 needs=wuauserv
 //- service wuauserv stopped disabled
