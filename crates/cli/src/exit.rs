@@ -19,7 +19,6 @@ Exit status:
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "the commands that end in the other ways are still to come")]
 pub(crate) enum Exit {
     /// Done; for a diagnosis: healthy or recovered.
     Ok = 0,

@@ -2,8 +2,10 @@
 
 mod command;
 mod exit;
+mod machine;
 mod page;
 mod pc;
+mod render;
 
 use clap::Parser;
 

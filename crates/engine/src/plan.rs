@@ -282,7 +282,7 @@ fn still_held(plan: &Plan, view: &mut Overlay<&dyn Host>) -> Vec<String> {
     let is_own = |it: &&probe::Holder| {
         it.service.as_ref().is_none_or(|it| !recipe::is_update_service(it))
     };
-    found.iter().filter(is_own).map(|it| format!("{} {} {}", it.image, it.conflict, it.path)).collect()
+    found.iter().filter(is_own).map(ToString::to_string).collect()
 }
 
 struct Nowhere;

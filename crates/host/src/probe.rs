@@ -146,6 +146,23 @@ impl fmt::Display for Conflict {
     }
 }
 
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Holder { path, image, .. } = self;
+        match &self.service {
+            Some(service) => write!(f, "{image} (service {service})")?,
+            None => write!(f, "{image} (process {})", self.pid)?,
+        }
+        match &self.conflict {
+            Conflict::Sharing { .. } => write!(f, " has {path} open without sharing it"),
+            Conflict::ByteRange { ranges } => {
+                let bytes: u64 = ranges.iter().map(|it| it.to.saturating_sub(it.from)).sum();
+                write!(f, " has {bytes} bytes of {path} locked")
+            }
+        }
+    }
+}
+
 /// Asks who holds `paths`.
 pub fn holders(host: &dyn Host, paths: &[WinPath]) -> Result<Holders> {
     match host.probe(&Probe::Holders { paths: paths.to_vec() })? {

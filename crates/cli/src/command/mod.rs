@@ -2,6 +2,10 @@
 
 pub(crate) mod diagnose;
 pub(crate) mod explain;
+pub(crate) mod fix;
+pub(crate) mod history;
+pub(crate) mod plan;
+pub(crate) mod undo;
 
 use crate::exit::Exit;
 
@@ -10,6 +14,10 @@ use crate::exit::Exit;
 pub(crate) enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Explain(explain::ExplainArgs),
+    Plan(plan::PlanArgs),
+    Fix(fix::FixArgs),
+    Undo(undo::UndoArgs),
+    History(history::HistoryArgs),
 }
 
 /// Does what was asked.
@@ -17,5 +25,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Plan(args) => plan::run(args),
+        Command::Fix(args) => fix::run(args),
+        Command::Undo(args) => undo::run(args),
+        Command::History(args) => history::run(args),
     }
 }

@@ -80,7 +80,7 @@ fn propose(request: &Request<'_>) -> Proposal {
         return Proposal::AlreadySo { note: format!("nobody holds {} any more", names.join(", ")) };
     }
     let all = strangers.iter().map(|it| {
-        let why = format!("{} {} {}", it.image, it.conflict, it.path);
+        let why = it.to_string();
         let who = match &it.service {
             Some(name) => Who::Service(name.clone()),
             None => Who::Process { pid: it.pid, image: it.image.clone() },

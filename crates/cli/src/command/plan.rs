@@ -1,0 +1,94 @@
+//! `unwedge plan`: what would be done, and what the PC would look like after. Only reads.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use unwedge_engine::plan::{Forecast, Plan, Policy, forecast, plan};
+use unwedge_engine::report::Verdict;
+use unwedge_engine::shelf::Shelf;
+use unwedge_host::fixture::state_folder;
+
+use crate::exit::Exit;
+use crate::machine::{Named, diagnosed, named, open};
+use crate::render::{self, json};
+
+/// Show what a repair would do, why, and how each step is undone; changes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// A PC written down as a .host file, or a folder collected from a PC.
+    pub(crate) pc: Option<PathBuf>,
+    /// Consider only this repair (may be given more than once).
+    #[arg(long = "repair", value_name = "ID")]
+    pub(crate) repairs: Vec<String>,
+    /// Write JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Serialize)]
+struct PlanReport<'a> {
+    schema: u32,
+    unwedge: &'static str,
+    verdict: Verdict,
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<&'a Forecast>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
+    let named = named(args.pc.as_deref())?;
+    let host = open(&named)?;
+    let diagnosis = diagnosed(&*host);
+    let plan = plan(&diagnosis, &*host, &policy(&named, args.repairs)?);
+    // On evidence alone the simulation would mostly tell what the evidence lacks.
+    let forecast = match &named {
+        Named::Fixture(_) if !plan.steps.is_empty() => Some(forecast(&plan, &*host)?),
+        Named::Fixture(_) | Named::Collected(_) => None,
+    };
+    if args.json {
+        json(&PlanReport {
+            schema: unwedge_engine::plan::SCHEMA,
+            unwedge: env!("CARGO_PKG_VERSION"),
+            verdict: diagnosis.verdict,
+            plan: &plan,
+            forecast: forecast.as_ref(),
+        })?;
+    } else {
+        render::show(&render::plan::text(&plan, host.about(), forecast.as_ref()));
+        if let (Named::Collected(_), false) = (&named, plan.steps.is_empty()) {
+            render::show(&render::paragraph(
+                "This is evidence from a PC, so nothing can be changed here; on the PC itself, \
+                 `unwedge fix` would make these steps.",
+            ));
+        }
+    }
+    Ok(exit_without_repair(diagnosis.verdict, plan.steps.is_empty()))
+}
+
+/// What is allowed, and a mark for the names of what is moved aside: the journal's number.
+pub(crate) fn policy(named: &Named, repairs: Vec<String>) -> anyhow::Result<Policy> {
+    for id in &repairs {
+        if !unwedge_engine::recipe::RECIPES.iter().any(|it| it.id == *id) {
+            let known = unwedge_engine::recipe::RECIPES.map(|it| it.id).join(", ");
+            anyhow::bail!("there is no repair `{id}`; there are {known}");
+        }
+    }
+    let number = match named {
+        Named::Fixture(path) => Shelf::new(&state_folder(path)).next_number()?,
+        Named::Collected(_) => 1,
+    };
+    let only = (!repairs.is_empty()).then_some(repairs);
+    Ok(Policy { only, mark: format!("{number:04}") })
+}
+
+/// The exit code where nothing was, or is to be, changed.
+pub(crate) fn exit_without_repair(verdict: Verdict, nothing_planned: bool) -> Exit {
+    match verdict {
+        Verdict::Healthy | Verdict::Recovered => Exit::Ok,
+        Verdict::NotAssessed => Exit::NotAssessed,
+        Verdict::Failing if nothing_planned => Exit::Failing,
+        Verdict::Failing => Exit::Ok,
+    }
+}

@@ -1,0 +1,113 @@
+//! `unwedge undo`: takes a repair back.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::Serialize;
+use unwedge_engine::journal::{Journal, Outcome};
+use unwedge_engine::repair::{Repair, take_back};
+use unwedge_engine::shelf::{Shelf, Volume};
+use unwedge_host::fixture::state_folder;
+
+use super::fix::{agreed, lock};
+use crate::exit::Exit;
+use crate::machine::{Named, named, open_fixture};
+use crate::render::{self, json};
+
+/// Take the last repair back, finished or interrupted.
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// The PC as a .host file, or one of its journals.
+    #[arg(value_name = "PC|JOURNAL")]
+    pub(crate) what: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Write JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Serialize)]
+struct UndoReport<'a> {
+    schema: u32,
+    unwedge: &'static str,
+    journal: String,
+    repair: &'a Repair,
+    exit: u8,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
+    let (path, wanted) = target(args.what.as_deref())?;
+    let shelf = Shelf::new(&state_folder(&path));
+    let Some(_lock) = lock(&shelf)? else { return Ok(Exit::Refused) };
+    let mut pc = open_fixture(&path)?;
+    let mut volumes = shelf.volumes()?;
+    volumes.retain(|it| it.replay.can_be_undone());
+    let Some(volume) = volumes.pop() else {
+        render::say(&format!("No repair of {} is left to be taken back.", path.display()));
+        return Ok(Exit::Ok);
+    };
+    if let Some(wanted) = wanted
+        && wanted != volume.number
+    {
+        render::say(&format!(
+            "Repair {wanted:04} is not the last one, and later ones build on it. Take back {} \
+             first.",
+            volume.path.display()
+        ));
+        return Ok(Exit::Refused);
+    }
+    if !args.json {
+        render::show(&render::repair::undo_plan(&volume));
+    }
+    if !args.yes && !agreed("Take it back?")? {
+        return Ok(Exit::Refused);
+    }
+    let repair = undo(&mut pc, &volume)?;
+    let exit = match &repair.outcome {
+        // What cannot be undone was named before anyone agreed to it.
+        Outcome::RolledBack | Outcome::Kept { .. } => Exit::Ok,
+        Outcome::Stuck { .. } => Exit::Stuck,
+        Outcome::Repaired | Outcome::NeedsReboot => unreachable!("an undo repairs nothing"),
+    };
+    if args.json {
+        json(&UndoReport {
+            schema: unwedge_engine::plan::SCHEMA,
+            unwedge: env!("CARGO_PKG_VERSION"),
+            journal: volume.path.display().to_string(),
+            repair: &repair,
+            exit: exit as u8,
+        })?;
+    } else {
+        render::show(&render::repair::undone(&repair, &volume.path));
+    }
+    Ok(exit)
+}
+
+fn undo(pc: &mut unwedge_host::Fixture, volume: &Volume) -> anyhow::Result<Repair> {
+    let mut store = volume.store()?;
+    let mut journal = Journal::resume(&mut store, volume.replay.clone());
+    Ok(take_back(pc, &mut journal, &mut render::repair::progress)?)
+}
+
+/// The PC, and the number of the journal if one was named.
+fn target(what: Option<&Path>) -> anyhow::Result<(PathBuf, Option<u32>)> {
+    let journal = what.filter(|it| it.extension().is_some_and(|it| it == "journal"));
+    if let Some(journal) = journal {
+        let volume = unwedge_engine::shelf::open(journal)?;
+        let folder = journal.canonicalize()?;
+        let folder = folder.parent().context("a journal lies in a folder")?;
+        let pc = folder.to_str().and_then(|it| it.strip_suffix(".unwedge"));
+        let pc = pc.context("this journal does not lie beside the PC it belongs to")?;
+        return Ok((PathBuf::from(pc), Some(volume.number)));
+    }
+    match named(what)? {
+        Named::Fixture(path) => Ok((path, None)),
+        Named::Collected(path) => {
+            bail!("{} is evidence from a PC; it was never changed", path.display())
+        }
+    }
+}

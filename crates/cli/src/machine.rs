@@ -1,0 +1,60 @@
+//! The one PC that a plan, a repair or an undo is about, and what is wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use unwedge_engine::report::Diagnosis;
+use unwedge_engine::rule::RuleSet;
+use unwedge_engine::{diagnose, fact};
+use unwedge_host::{Fixture, Host, fixture, live};
+
+use crate::pc;
+
+/// Which kind of PC was named.
+pub(crate) enum Named {
+    /// A PC written down as text: can be repaired.
+    Fixture(PathBuf),
+    /// Evidence copied from a PC: can be read only.
+    Collected(PathBuf),
+}
+
+/// Takes what the user named; nothing named is this PC, which this version cannot reach.
+pub(crate) fn named(pc: Option<&Path>) -> anyhow::Result<Named> {
+    let Some(path) = pc else {
+        live::open()?;
+        unreachable!("opening this PC always fails in this version");
+    };
+    if !path.exists() {
+        bail!("there is no {}", path.display());
+    }
+    let is_text = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("host"));
+    Ok(match is_text && path.is_file() {
+        true => Named::Fixture(path.to_owned()),
+        false => Named::Collected(path.to_owned()),
+    })
+}
+
+/// Opens a PC to read it.
+pub(crate) fn open(named: &Named) -> anyhow::Result<Box<dyn Host>> {
+    match named {
+        Named::Fixture(path) => Ok(Box::new(open_fixture(path)?)),
+        Named::Collected(path) => pc::open(std::slice::from_ref(path)),
+    }
+}
+
+/// Opens a PC written down as text, to change it.
+pub(crate) fn open_fixture(path: &Path) -> anyhow::Result<Fixture> {
+    match Fixture::open(path) {
+        Err(err @ fixture::OpenError::OtherOrigin { .. }) => Err(err).context(
+            "the file was edited after a repair was made on it; move the folder beside it away to \
+             start afresh",
+        ),
+        other => Ok(other?),
+    }
+}
+
+/// Looks at a PC and says what is wrong.
+pub(crate) fn diagnosed(host: &dyn Host) -> Diagnosis {
+    let rules = RuleSet::built_in();
+    diagnose::diagnose(&fact::observe(host, &rules), &rules)
+}

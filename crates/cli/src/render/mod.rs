@@ -1,0 +1,56 @@
+//! Plain words for people: wrapped to the terminal, clear without colour.
+
+pub(crate) mod plan;
+pub(crate) mod repair;
+
+use std::io::Write as _;
+
+use anstyle::Style;
+use serde::Serialize;
+
+/// Headings. Colour is taken off where nobody would see it.
+pub(crate) const HEADING: Style = Style::new().bold();
+
+/// Writes data to the standard output.
+pub(crate) fn show(text: &str) {
+    // Nobody is left to tell when the reader has gone.
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Says something to the user that is no data.
+pub(crate) fn say(text: &str) {
+    let _ = anstream::stderr().write_all(paragraph(text).as_bytes());
+}
+
+/// Writes JSON to the standard output.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    show(&format!("{}\n", serde_json::to_string_pretty(value)?));
+    Ok(())
+}
+
+/// A heading of its own line.
+pub(crate) fn heading(text: &str) -> String {
+    format!("{HEADING}{text}{HEADING:#}\n")
+}
+
+/// A paragraph, wrapped.
+pub(crate) fn paragraph(text: &str) -> String {
+    item("", "", text)
+}
+
+/// Text after a label; further lines are indented as far as `rest`.
+pub(crate) fn item(label: &str, rest: &str, text: &str) -> String {
+    // Windows paths and file names must stay whole to be copied.
+    let options = textwrap::Options::new(width())
+        .initial_indent(label)
+        .subsequent_indent(rest)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    format!("{}\n", textwrap::fill(text, options))
+}
+
+fn width() -> usize {
+    const WIDEST: usize = 100;
+    let terminal = terminal_size::terminal_size();
+    terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(40, WIDEST)
+}

@@ -1,0 +1,185 @@
+//! A repair in plain words: while it runs, how it ended, what is on the shelf.
+
+use std::path::Path;
+
+use unwedge_engine::execute::Progress;
+use unwedge_engine::journal::{Outcome, StepState};
+use unwedge_engine::repair::Repair;
+use unwedge_engine::shelf::Volume;
+use unwedge_engine::verify::Proven;
+
+use super::plan::sentence;
+use super::{heading, item, paragraph, say};
+
+/// Says what is being done.
+pub(crate) fn progress(progress: Progress) {
+    match progress {
+        Progress::Doing { step, of, says } => say(&format!("[{}/{of}] {says}", step + 1)),
+        Progress::Done { .. } | Progress::Undone { .. } => {}
+        Progress::AlreadySo { .. } => say("      It is so already."),
+        Progress::Failed { error, .. } => say(&format!("      Failed: {error}.")),
+        Progress::Undoing { change, .. } => say(&format!("Taking back: {change}")),
+        Progress::UndoFailed { error, .. } => say(&format!("      Failed: {error}.")),
+        Progress::Stays { what, .. } => say(&format!("Stays: {what}")),
+    }
+}
+
+/// How a repair ended, honestly, with the line that proves it.
+pub(crate) fn text(repair: &Repair, pc: &Path, journal: &Path) -> String {
+    let (title, story) = ending(repair);
+    let mut out = format!("\n{}{}", heading(title), paragraph(&story));
+    for failure in &repair.failures {
+        out.push_str(&item("  - ", "    ", failure));
+    }
+    match &repair.outcome {
+        Outcome::Stuck { left } => {
+            for line in left {
+                out.push_str(&item("  - ", "    ", line));
+            }
+        }
+        Outcome::Kept { irreversible } => {
+            for line in irreversible {
+                out.push_str(&item("  - ", "    ", &format!("stays: {line}")));
+            }
+        }
+        Outcome::Repaired | Outcome::NeedsReboot | Outcome::RolledBack => {}
+    }
+    if let Some(proof) = repair.verification.as_ref().and_then(|it| it.proof.as_ref()) {
+        let line = proof.line.map(|it| format!(", line {it}")).unwrap_or_default();
+        out.push_str(&format!("\n{}{line}:\n  {}\n", proof.source, proof.excerpt));
+    }
+    let hint = match &repair.outcome {
+        Outcome::Repaired | Outcome::NeedsReboot | Outcome::Stuck { .. } => {
+            format!("To take it back: unwedge undo {}", pc.display())
+        }
+        Outcome::RolledBack | Outcome::Kept { .. } => {
+            format!("Every step is on record: {}", journal.display())
+        }
+    };
+    out.push_str(&format!("\n{hint}\n"));
+    out
+}
+
+fn ending(repair: &Repair) -> (&'static str, String) {
+    let proven = repair.verification.as_ref().map(|it| it.result);
+    match (&repair.outcome, proven) {
+        (Outcome::Repaired, Some(Proven::Fixed)) => {
+            ("Repaired", "The update was tried again and went through. This line proves it.".into())
+        }
+        (Outcome::Repaired, Some(Proven::OtherFailure)) => (
+            "Repaired in part",
+            "The update was tried again and went through, but something else still fails. \
+             `unwedge diagnose` tells what."
+                .into(),
+        ),
+        (Outcome::NeedsReboot, _) | (Outcome::Repaired, Some(Proven::AfterRestart)) => (
+            "Repaired, restart needed",
+            "The update was tried again and is completed when Windows restarts. Restart the PC, \
+             then run `unwedge diagnose` to see that it went through."
+                .into(),
+        ),
+        (Outcome::Repaired, Some(Proven::NotShown | Proven::StillFailing) | None) => (
+            "Done, but not proven",
+            "Every step was made, but the evidence does not show whether the update went through. \
+             Look at it again later with `unwedge diagnose`."
+                .into(),
+        ),
+        (Outcome::RolledBack, _) => (
+            "Not repaired, everything taken back",
+            "The update still does not go through, or a step could not be made. Every change has \
+             been taken back: the PC is as it was before."
+                .into(),
+        ),
+        (Outcome::Kept { .. }, _) => (
+            "Not repaired, taken back as far as possible",
+            "Everything that can be taken back has been. What cannot be, stays.".into(),
+        ),
+        (Outcome::Stuck { .. }, _) => (
+            "Stuck: please look at this PC",
+            "Something could not be taken back. Mend what stands here, then run the undo again; it \
+             goes on where it stopped."
+                .into(),
+        ),
+    }
+}
+
+/// What an undo is going to do.
+pub(crate) fn undo_plan(volume: &Volume) -> String {
+    let mut out = heading(&format!("Taking back repair {:04} of {}", volume.number, volume.replay.at));
+    for (step, it) in (0..).zip(&volume.replay.steps) {
+        let note = match volume.replay.state(step) {
+            StepState::Fresh | StepState::Skipped => continue,
+            StepState::Undone => "taken back already",
+            StepState::Kept => "stays",
+            StepState::InDoubt { undo }
+            | StepState::Failed { undo }
+            | StepState::Done { undo }
+            | StepState::Undoing { undo }
+            | StepState::Stuck { undo } => match undo {
+                Some(_) => "is taken back",
+                None => "stays: it cannot be undone",
+            },
+        };
+        out.push_str(&item("  - ", "    ", &format!("{} ({note})", it.says)));
+    }
+    out.push('\n');
+    out
+}
+
+/// How an undo ended.
+pub(crate) fn undone(repair: &Repair, journal: &Path) -> String {
+    match &repair.outcome {
+        Outcome::Repaired | Outcome::NeedsReboot => unreachable!("an undo repairs nothing"),
+        Outcome::RolledBack => format!(
+            "\n{}{}",
+            heading("Taken back"),
+            paragraph("Every change of this repair has been taken back: the PC is as it was before.")
+        ),
+        Outcome::Kept { irreversible } => {
+            let mut out = format!("\n{}", heading("Taken back"));
+            out.push_str(&paragraph(
+                "Every setting, service and folder is as it was before. This stays, as was said \
+                 before it was made:",
+            ));
+            for line in irreversible {
+                out.push_str(&item("  - ", "    ", line));
+            }
+            out
+        }
+        Outcome::Stuck { left } => {
+            let mut out = format!("\n{}", heading("Stuck: please look at this PC"));
+            for line in left {
+                out.push_str(&item("  - ", "    ", line));
+            }
+            out.push_str(&format!("\nMend this, then: unwedge undo {}\n", journal.display()));
+            out
+        }
+    }
+}
+
+/// The repairs made on a PC.
+pub(crate) fn history(volumes: &[Volume], pc: &Path) -> String {
+    if volumes.is_empty() {
+        return paragraph(&format!("No repair was ever made on {}.", pc.display()));
+    }
+    let mut out = heading(&format!("Repairs made on {}", pc.display()));
+    for volume in volumes {
+        let ended = match &volume.replay.closed {
+            None => "unfinished: `unwedge fix` completes it, `unwedge undo` takes it back",
+            Some(Outcome::Repaired) => "repaired",
+            Some(Outcome::NeedsReboot) => "repaired, restart needed",
+            Some(Outcome::RolledBack) => "taken back",
+            Some(Outcome::Kept { .. }) => "taken back; what cannot be undone stays",
+            Some(Outcome::Stuck { .. }) => "stuck: a person must look",
+        };
+        let title = format!("{:04}  {}  {ended}", volume.number, volume.replay.at);
+        out.push_str(&format!("\n{}", item("", "      ", &title)));
+        for it in &volume.replay.steps {
+            out.push_str(&item("      - ", "        ", &it.says));
+        }
+        for (_, failure) in &volume.replay.failures {
+            out.push_str(&item("      ! ", "        ", &sentence(failure)));
+        }
+    }
+    out
+}
