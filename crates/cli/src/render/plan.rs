@@ -17,16 +17,17 @@ pub(crate) fn text(plan: &Plan, about: &About, forecast: Option<&Forecast>) -> S
         let of = format!("Plan for {name}, so that {what} goes through");
         out.push_str(&heading(&of));
     }
-    let mut past_the_boundary = false;
+    let mut phase = Phase::Prepare;
     for (number, it) in (1..).zip(&plan.steps) {
-        if it.phase == Phase::Boundary && !past_the_boundary {
-            past_the_boundary = true;
-            let note = match number {
-                1 => "This cannot be taken back:",
-                _ => "Everything above can be taken back. This cannot:",
-            };
-            out.push_str(&format!("\n{}", paragraph(note)));
-        }
+        let note = match it.phase {
+            same if same == phase => None,
+            Phase::Prepare => None,
+            Phase::Boundary if number == 1 => Some("This cannot be taken back:"),
+            Phase::Boundary => Some("Everything above can be taken back. This cannot:"),
+            Phase::Restore => Some("Then what was changed for a while only is put back:"),
+        };
+        phase = it.phase;
+        out.push_str(&note.map(|it| format!("\n{}", paragraph(it))).unwrap_or_default());
         out.push_str(&step(number, it));
     }
     for refusal in &plan.refused {

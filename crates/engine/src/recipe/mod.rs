@@ -152,7 +152,7 @@ impl Halt {
         step.change = set(true);
         step.says = format!("Start the service {title} again.");
         step.why = "it ran before".to_owned();
-        step.undo = "it is stopped only if that is needed to take older steps back".to_owned();
+        step.undo = "nothing to undo: it ran before".to_owned();
         step.phase = restart;
         self.starts.insert(0, step);
     }

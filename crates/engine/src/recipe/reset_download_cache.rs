@@ -7,6 +7,7 @@ use unwedge_host::{Change, HostErrorKind, ServiceName, WinPath};
 
 use super::{CannotStop, Halt, Proposal, Recipe, Request, UPDATE_SERVICES, aside, refused};
 use crate::plan::{Phase, Step};
+use crate::report::Category;
 
 pub(super) const RECIPE: Recipe = Recipe {
     id: "reset-download-cache",
@@ -18,6 +19,14 @@ const WHOLE: &str = r"C:\Windows\SoftwareDistribution";
 const DOWNLOAD: &str = r"C:\Windows\SoftwareDistribution\Download";
 
 fn propose(request: &Request<'_>) -> Proposal {
+    if request.finding.category == Category::Lock
+        && let Some(stranger) = super::stop_holder::known_stranger(request)
+    {
+        return refused(
+            &format!("{stranger}, which a new download would not change"),
+            "see what stands with `stop-holder`",
+        );
+    }
     let folder = folder(request);
     match request.host.exists(&folder) {
         Ok(true) => {}

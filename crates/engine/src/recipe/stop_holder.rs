@@ -63,6 +63,10 @@ fn propose(request: &Request<'_>) -> Proposal {
         Err(err) => return refused(&err.to_string(), "run as administrator and try again"),
     };
     let strangers: Vec<&Holder> = found.holders.iter().filter(|it| is_in_the_way(it)).collect();
+    let notes = match found.complete {
+        true => Vec::new(),
+        false => vec!["somebody else may hold it too; the system does not tell who".to_owned()],
+    };
     if strangers.is_empty() && !found.complete {
         return refused(
             "somebody has the file open, and the system does not tell who",
@@ -89,7 +93,15 @@ fn propose(request: &Request<'_>) -> Proposal {
     });
     let mut held: Vec<WinPath> = strangers.iter().map(|it| it.path.clone()).collect();
     held.dedup();
-    release(request, &held, all.collect(), Vec::new())
+    release(request, &held, all.collect(), notes)
+}
+
+/// A stranger that is seen to hold what the finding is about, in plain words.
+pub(super) fn known_stranger(request: &Request<'_>) -> Option<String> {
+    let named = subjects(request);
+    let paths = if named.is_empty() { USUAL.map(WinPath::new).to_vec() } else { named };
+    let found = probe::holders(request.host, &paths).ok()?;
+    found.holders.iter().find(|it| is_in_the_way(it)).map(ToString::to_string)
 }
 
 /// Whether a holder keeps the update out; its own services are no strangers in their files.
