@@ -5,9 +5,9 @@
 //! doubt is simply made true again.
 
 use unwedge_host::probe::{self, PendingWork};
-use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut};
+use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut, Tool};
 
-use crate::journal::{Event, Journal, JournalError, JournalStep, Outcome, StepState};
+use crate::journal::{Event, Journal, JournalError, JournalStep, Outcome, Replay, StepState};
 
 /// How often an undo is tried: a service may still be stopping when it is to start again.
 const UNDO_ATTEMPTS: u32 = 3;
@@ -94,14 +94,16 @@ pub fn rollback(
             let stays = stays(host, what, &state)?;
             note(host, journal, Event::UndoStarted { step })?;
             if stays {
-                watch(Progress::Stays { step, what: what.says.clone() });
+                watch(Progress::Stays { step, what: what_stays(&what.change) });
                 note(host, journal, Event::Kept { step })?;
             } else {
                 note(host, journal, Event::Undone { step })?;
             }
             continue;
         };
-        watch(Progress::Undoing { step, change: undo.to_string() });
+        if !is_between(journal.replay(), step, &undo) && !undo.holds(host).unwrap_or(false) {
+            watch(Progress::Undoing { step, change: undo.to_string() });
+        }
         note(host, journal, Event::UndoStarted { step })?;
         match undo_one(host, journal, &steps, step, &undo) {
             Ok(()) => {
@@ -120,7 +122,7 @@ pub fn rollback(
     let kept: Vec<String> = (0..)
         .zip(&steps)
         .filter(|(step, _)| journal.replay().state(*step) == StepState::Kept)
-        .map(|(_, it)| it.says.clone())
+        .map(|(_, it)| what_stays(&it.change))
         .collect();
     Ok(match (left.is_empty(), kept.is_empty()) {
         (false, _) => Outcome::Stuck { left },
@@ -245,7 +247,8 @@ fn same_subject(a: &JournalStep, b: &JournalStep) -> bool {
 }
 
 /// What would take a step back, if it was or may have been made.
-fn to_undo(state: &StepState) -> Option<Option<Change>> {
+#[must_use]
+pub fn to_undo(state: &StepState) -> Option<Option<Change>> {
     match state {
         StepState::InDoubt { undo }
         | StepState::Failed { undo }
@@ -266,6 +269,34 @@ fn stays(host: &dyn Host, what: &JournalStep, state: &StepState) -> Result<bool,
     }
 }
 
+/// Whether an older step says how the setting really was. A service that was stopped and started
+/// again need not be stopped once more only to be started.
+#[must_use]
+pub fn is_between(replay: &Replay, step: u32, undo: &Change) -> bool {
+    let Change::Assign(setting) = undo else { return false };
+    (0..step).any(|older| match to_undo(&replay.state(older)) {
+        Some(Some(Change::Assign(it))) => it.subject() == setting.subject(),
+        Some(Some(_) | None) | None => false,
+    })
+}
+
+/// What an irreversible change leaves behind, in plain words.
+#[must_use]
+pub fn what_stays(change: &Change) -> String {
+    match change {
+        Change::Run(Tool::RetryUpdate { kb: Some(kb) }) => {
+            format!("{kb} stays installed; Windows' own uninstall takes it off")
+        }
+        Change::Run(Tool::RetryUpdate { kb: None }) => {
+            "what Windows Update installed stays installed".to_owned()
+        }
+        Change::Run(Tool::AskToClose { image, .. }) => {
+            format!("the program {image} stays closed; start it again yourself")
+        }
+        Change::Assign(_) | Change::Move { .. } | Change::PutBack { .. } => change.to_string(),
+    }
+}
+
 /// Takes one step back, once everything newer has been.
 fn undo_one(
     host: &mut dyn HostMut,
@@ -275,15 +306,8 @@ fn undo_one(
     undo: &Change,
 ) -> Result<(), HostError> {
     match undo {
-        Change::Assign(setting) => {
-            // A service that was stopped and started again need not be stopped once more only to
-            // be started: the oldest undo of a setting alone says how it was.
-            let is_between = (0..step).any(|older| match to_undo(&journal.replay().state(older)) {
-                Some(Some(Change::Assign(it))) => it.subject() == setting.subject(),
-                _ => false,
-            });
-            if is_between { Ok(()) } else { take_back(host, undo) }
-        }
+        Change::Assign(_) if is_between(journal.replay(), step, undo) => Ok(()),
+        Change::Assign(_) => take_back(host, undo),
         Change::Move { .. } | Change::PutBack { .. } | Change::Run(_) => {
             if undo.holds(host).unwrap_or(false) {
                 return Ok(());
@@ -325,13 +349,9 @@ fn without_journal(
     let steps = &journal.replay().steps;
     let mut left = Vec::new();
     for step in (0..steps.len() as u32).rev() {
-        match to_undo(&journal.replay().state(step)) {
-            Some(Some(undo)) => {
-                if let Err(err) = undo_one(host, journal, steps, step, &undo) {
-                    left.push(format!("{undo}: {err}"));
-                }
-            }
-            Some(None) | None => {}
+        let Some(Some(undo)) = to_undo(&journal.replay().state(step)) else { continue };
+        if let Err(err) = undo_one(host, journal, steps, step, &undo) {
+            left.push(format!("{undo}: {err}"));
         }
     }
     Interrupted::Journal { source, left }

@@ -122,6 +122,16 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
             return plan;
         }
     }
+    // Earlier work first: whatever is changed now would be mixed up with it at the restart. What
+    // marks it is never deleted to get rid of it.
+    let pending = probe::pending(host).unwrap_or_default();
+    if pending.restart == Some(true) || pending.servicing == Some(true) {
+        plan.notes.push(
+            "Windows waits for a restart to complete earlier work; restart the PC, then look again"
+                .to_owned(),
+        );
+        return plan;
+    }
     let mut is_cleared = false;
     for finding in diagnosis.findings.iter().filter(|it| !it.resolved) {
         is_cleared |= answer(finding, host, policy, &mut plan);
@@ -251,13 +261,16 @@ fn differences(plan: &Plan, before: &dyn Host, after: &dyn Host) -> Vec<String> 
                     continue;
                 };
                 let same = old == new;
-                let line = if same { "as before".to_owned() } else { Change::Assign(new).to_string() };
+                let line =
+                    if same { "as before".to_owned() } else { Change::Assign(new).to_string() };
                 (setting.subject(), line)
             }
             Change::Move { from, to } | Change::PutBack { from, to, .. } => {
                 (from.folded(), format!("{from} is kept as {to}"))
             }
-            Change::Run(tool) => (format!("{tool:?}"), format!("{}: taken to succeed", step.change)),
+            Change::Run(tool) => {
+                (format!("{tool:?}"), format!("{}: taken to succeed", step.change))
+            }
         };
         all.entry(subject).or_insert((at, line));
     }
@@ -279,9 +292,8 @@ fn still_held(plan: &Plan, view: &mut Overlay<&dyn Host>) -> Vec<String> {
         .map(|it| unwedge_host::WinPath::new(it))
         .collect();
     let found = probe::holders(view, &paths).unwrap_or_default().holders;
-    let is_own = |it: &&probe::Holder| {
-        it.service.as_ref().is_none_or(|it| !recipe::is_update_service(it))
-    };
+    let is_own =
+        |it: &&probe::Holder| it.service.as_ref().is_none_or(|it| !recipe::is_update_service(it));
     found.iter().filter(is_own).map(ToString::to_string).collect()
 }
 

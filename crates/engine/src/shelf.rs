@@ -166,8 +166,7 @@ pub fn open(path: &Path) -> Result<Volume, ShelfError> {
 }
 
 fn read(number: u32, path: PathBuf) -> Result<Volume, ShelfError> {
-    let bytes =
-        fs::read(&path).map_err(|source| ShelfError::Io { path: path.clone(), source })?;
+    let bytes = fs::read(&path).map_err(|source| ShelfError::Io { path: path.clone(), source })?;
     let (replay, whole) = Replay::read(&bytes)
         .map_err(|source| ShelfError::Journal { path: path.clone(), source })?;
     Ok(Volume { path, number, replay, whole })

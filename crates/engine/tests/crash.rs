@@ -1,6 +1,8 @@
 //! Cuts the power at every point where a repair touches the machine or its journal, then
 //! recovers, cuts it again, and recovers again: the machine ends as it was, or fully repaired.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod support;
 
 use std::io;
@@ -69,7 +71,12 @@ fn steps(pc: &Fixture) -> Vec<JournalStep> {
 }
 
 /// Starts the repair on a fresh machine.
-fn begin(case: &Case<'_>, wreck: &mut Wreck, power: &Power, tears: bool) -> Result<Repair, Interrupted> {
+fn begin(
+    case: &Case<'_>,
+    wreck: &mut Wreck,
+    power: &Power,
+    tears: bool,
+) -> Result<Repair, Interrupted> {
     let steps = steps(&wreck.pc);
     let before = diagnose(&wreck.pc);
     let mut tape = Tape { bytes: Vec::new(), power: power.clone(), tears };
@@ -188,11 +195,8 @@ fn running(service: &str, running: bool) -> Change {
     Change::Assign(Setting::Running { service: ServiceName::new(service), running })
 }
 
-const ALL: [(&str, &str); 3] = [
-    ("stop-holder", LOCKED),
-    ("reset-download-cache", DAMAGED),
-    ("restore-service", DISABLED),
-];
+const ALL: [(&str, &str); 3] =
+    [("stop-holder", LOCKED), ("reset-download-cache", DAMAGED), ("restore-service", DISABLED)];
 
 #[test]
 fn pitfall_01_a_repair_that_is_cut_off_anywhere_is_completed_by_the_next_run() {

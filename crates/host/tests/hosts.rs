@@ -1,5 +1,7 @@
 //! Every kind of host keeps the same contract, and a fixture does what Windows does.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use unwedge_host::testing::{Known, applies_and_reverts, conforms};
 use unwedge_host::{
     Change, Data, Fixture, Host, HostErrorKind, HostMut, KeyPath, Overlay, ServiceName, Setting,
@@ -142,7 +144,7 @@ fn every_reversible_change_is_reverted_by_its_inverse() {
         applies_and_reverts(&mut pc(), &change, Fixture::text_without_clock);
         applies_and_reverts(&mut Overlay::new(pc()), &change, |it| {
             let key = KeyPath::new(r"HKLM\SYSTEM\CurrentControlSet\Services\wuauserv");
-            let services = ["wuauserv", "VaultWatch"].map(|it| ServiceName::new(it));
+            let services = ["wuauserv", "VaultWatch"].map(ServiceName::new);
             format!(
                 "{:?} {:?} {:?}",
                 it.key(&key),

@@ -46,7 +46,9 @@ struct Past {
 pub(crate) fn run(args: HistoryArgs) -> anyhow::Result<Exit> {
     let path = match named(args.pc.as_deref())? {
         Named::Fixture(path) => path,
-        Named::Collected(path) => bail!("{} is evidence from a PC; it was never changed", path.display()),
+        Named::Collected(path) => {
+            bail!("{} is evidence from a PC; it was never changed", path.display())
+        }
     };
     let volumes = Shelf::new(&state_folder(&path)).volumes()?;
     if args.json {

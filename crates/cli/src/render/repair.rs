@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use unwedge_engine::execute::Progress;
-use unwedge_engine::journal::{Outcome, StepState};
+use unwedge_engine::execute::{Progress, is_between, to_undo, what_stays};
+use unwedge_engine::journal::Outcome;
 use unwedge_engine::repair::Repair;
 use unwedge_engine::shelf::Volume;
 use unwedge_engine::verify::Proven;
@@ -39,7 +39,7 @@ pub(crate) fn text(repair: &Repair, pc: &Path, journal: &Path) -> String {
         }
         Outcome::Kept { irreversible } => {
             for line in irreversible {
-                out.push_str(&item("  - ", "    ", &format!("stays: {line}")));
+                out.push_str(&item("  - ", "    ", line));
             }
         }
         Outcome::Repaired | Outcome::NeedsReboot | Outcome::RolledBack => {}
@@ -105,22 +105,16 @@ fn ending(repair: &Repair) -> (&'static str, String) {
 
 /// What an undo is going to do.
 pub(crate) fn undo_plan(volume: &Volume) -> String {
-    let mut out = heading(&format!("Taking back repair {:04} of {}", volume.number, volume.replay.at));
-    for (step, it) in (0..).zip(&volume.replay.steps) {
-        let note = match volume.replay.state(step) {
-            StepState::Fresh | StepState::Skipped => continue,
-            StepState::Undone => "taken back already",
-            StepState::Kept => "stays",
-            StepState::InDoubt { undo }
-            | StepState::Failed { undo }
-            | StepState::Done { undo }
-            | StepState::Undoing { undo }
-            | StepState::Stuck { undo } => match undo {
-                Some(_) => "is taken back",
-                None => "stays: it cannot be undone",
-            },
+    let replay = &volume.replay;
+    let mut out = heading(&format!("Taking back repair {:04} of {}", volume.number, replay.at));
+    for (step, it) in (0..).zip(&replay.steps).collect::<Vec<_>>().into_iter().rev() {
+        let line = match to_undo(&replay.state(step)) {
+            Some(Some(undo)) if is_between(replay, step, &undo) => continue,
+            Some(Some(undo)) => format!("{undo}, unless it is so already"),
+            Some(None) => format!("cannot be undone: {}", what_stays(&it.change)),
+            None => continue,
         };
-        out.push_str(&item("  - ", "    ", &format!("{} ({note})", it.says)));
+        out.push_str(&item("  - ", "    ", &line));
     }
     out.push('\n');
     out
@@ -133,7 +127,9 @@ pub(crate) fn undone(repair: &Repair, journal: &Path) -> String {
         Outcome::RolledBack => format!(
             "\n{}{}",
             heading("Taken back"),
-            paragraph("Every change of this repair has been taken back: the PC is as it was before.")
+            paragraph(
+                "Every change of this repair has been taken back: the PC is as it was before."
+            )
         ),
         Outcome::Kept { irreversible } => {
             let mut out = format!("\n{}", heading("Taken back"));

@@ -6,9 +6,7 @@ mod stop_holder;
 
 use std::collections::BTreeSet;
 
-use unwedge_host::{
-    Change, Host, HostErrorKind, RunState, Service, ServiceName, Setting, WinPath,
-};
+use unwedge_host::{Change, Host, HostErrorKind, RunState, Service, ServiceName, Setting, WinPath};
 
 use crate::plan::{Phase, Policy, Step};
 use crate::report::Finding;
@@ -49,7 +47,10 @@ pub(crate) enum Proposal {
 pub(crate) fn propose(id: &str, request: &Request<'_>) -> Proposal {
     match RECIPES.iter().find(|it| it.id == id) {
         Some(recipe) => (recipe.propose)(request),
-        None => refused(&format!("this version has no repair `{id}`"), "follow the advice of the finding"),
+        None => refused(
+            &format!("this version has no repair `{id}`"),
+            "follow the advice of the finding",
+        ),
     }
 }
 
@@ -136,7 +137,8 @@ impl Halt {
         restart: Phase,
     ) {
         let set = |running| Change::Assign(Setting::Running { service: name.clone(), running });
-        let title = if shown == name.as_str() { shown.to_owned() } else { format!("{shown} ({name})") };
+        let title =
+            if shown == name.as_str() { shown.to_owned() } else { format!("{shown} ({name})") };
         let mut step = Step {
             change: set(false),
             says: format!("Stop the service {title} for a while."),
@@ -163,7 +165,9 @@ fn may_stop(name: &ServiceName, service: Option<&Service>) -> Result<(), CannotS
     let refuse = |why: String, advice: &str| Err(CannotStop { why, advice: advice.to_owned() });
     if service.is_some_and(|it| it.protected) {
         return refuse(
-            format!("service {name} is a protected security service, which is never stopped by force"),
+            format!(
+                "service {name} is a protected security service, which is never stopped by force"
+            ),
             "pause it in its own settings, or add an exclusion for C:\\Windows\\SoftwareDistribution \
              there, and try again; if it is managed, ask whoever manages it",
         );

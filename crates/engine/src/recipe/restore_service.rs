@@ -88,7 +88,10 @@ fn one(request: &Request<'_>, name: &ServiceName) -> One {
     };
     let step = Step {
         change: Change::Assign(Setting::Start { service: name.clone(), start }),
-        says: format!("Set the start type of the service {} ({name}) to {start}.", row.display_name),
+        says: format!(
+            "Set the start type of the service {} ({name}) to {start}.",
+            row.display_name
+        ),
         why: format!("it is disabled; Windows ships it as {start}, and updates need it"),
         touches: vec![format!("service {name}")],
         undo: "it is set back to what it was".to_owned(),

@@ -117,7 +117,10 @@ fn is_in_the_way(holder: &Holder) -> bool {
 /// Without a look at the PC, the finding's own culprit has to do.
 fn by_culprit(request: &Request<'_>, missing: &str) -> Proposal {
     let Some(culprit) = &request.finding.culprit else {
-        return refused(missing, "run unwedge on the PC itself, where it can ask who holds the file");
+        return refused(
+            missing,
+            "run unwedge on the PC itself, where it can ask who holds the file",
+        );
     };
     let who = match (culprit.kind, culprit.certainty) {
         (CulpritKind::Service, Certainty::Confirmed | Certainty::Likely) => {
