@@ -11,7 +11,8 @@ use unwedge_host::{Change, Host, HostMut, Overlay, Tool};
 use crate::execute::{Interrupted, execute};
 use crate::journal::{Journal, JournalStep, Outcome, Store};
 use crate::recipe::{self, Proposal, Request};
-use crate::report::{Diagnosis, Finding, OperationOutcome, SubjectKind, Verdict};
+use crate::report::{Diagnosis, Finding, OperationOutcome, Verdict};
+use crate::verify::kb_of;
 
 /// The number of the public form of a plan.
 pub const SCHEMA: u32 = 1;
@@ -216,8 +217,8 @@ fn retry(kb: Option<String>) -> Step {
 /// The update whose failure is to be mended: the last one that failed and is still pending.
 fn update_to_retry(diagnosis: &Diagnosis, host: &dyn Host) -> Option<String> {
     let failed = diagnosis.operations.iter().rev().find_map(|it| {
-        let subject = it.subject.as_ref().filter(|it| it.kind == SubjectKind::Kb)?;
-        (it.outcome == OperationOutcome::Failed).then(|| subject.name.clone())
+        let kb = kb_of(it).filter(|_| it.outcome == OperationOutcome::Failed)?;
+        Some(kb.to_owned())
     });
     let Ok(updates) = probe::updates(host) else { return failed };
     let pending: Vec<String> =

@@ -1,12 +1,12 @@
 //! The whole of a repair once it is agreed: carry out, look again, keep it or take it back.
 
 use serde::Serialize;
-use unwedge_host::{Change, Host, HostMut, Tool};
+use unwedge_host::{Change, Host, HostMut, Tool, WinPath};
 
 use crate::execute::{Interrupted, Progress, execute, rollback};
 use crate::journal::{Event, Journal, JournalError, Outcome};
 use crate::report::Diagnosis;
-use crate::verify::{Proven, Verification, verify};
+use crate::verify::{Proven, Verification, sharpened, verify};
 
 /// How a repair ended, and what is proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,11 +33,16 @@ pub fn carry_out(
     let mut verification = None;
     if matches!(outcome, Outcome::Repaired | Outcome::NeedsReboot) {
         let kb = retried(journal);
-        let seen = verify(before, &diagnose(host), kb.as_deref());
-        if seen.result == Proven::StillFailing {
-            outcome = rollback(host, journal, watch)?;
-        } else if seen.result == Proven::AfterRestart {
-            outcome = Outcome::NeedsReboot;
+        let mut seen = verify(before, &diagnose(host), kb.as_deref());
+        outcome = match (outcome, seen.result) {
+            (_, Proven::StillFailing) => rollback(host, journal, watch)?,
+            (_, Proven::AfterRestart) => Outcome::NeedsReboot,
+            (outcome, Proven::Fixed | Proven::OtherFailure | Proven::NotShown) => outcome,
+        };
+        if let (Some(kb), Some(proof)) = (&kb, &seen.proof) {
+            // A log that cannot be read again leaves the proof as it is.
+            let content = host.read(&WinPath::new(&proof.source)).ok().flatten();
+            seen.proof = content.and_then(|it| sharpened(proof, kb, &it)).or(seen.proof);
         }
         verification = Some(seen);
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::{Citation, Diagnosis, Operation, OperationOutcome, Verdict};
+use crate::report::{Citation, Diagnosis, Operation, OperationOutcome, SubjectKind, Verdict};
 
 /// What is proven about the update that was tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,10 +37,19 @@ pub enum Proven {
 /// Compares two diagnoses of the same machine, before and after `kb` was tried again.
 #[must_use]
 pub fn verify(before: &Diagnosis, after: &Diagnosis, kb: Option<&str>) -> Verification {
+    // The logs name the update here by its number and there by its package.
+    let names: Vec<&str> = before
+        .operations
+        .iter()
+        .chain(&after.operations)
+        .filter(|it| kb.is_some_and(|kb| names_it(it, kb)))
+        .filter_map(|it| it.subject.as_ref().map(|it| it.name.as_str()))
+        .collect();
     let about_it = |it: &&Operation| match (kb, &it.subject) {
-        (Some(kb), Some(subject)) => subject.name.eq_ignore_ascii_case(kb),
-        (None, _) => true,
+        (Some(kb), _) if names_it(it, kb) => true,
+        (Some(_), Some(subject)) => names.contains(&subject.name.as_str()),
         (Some(_), None) => false,
+        (None, _) => true,
     };
     let last = after.operations.iter().rev().find(about_it);
     let result = match (last.map(|it| it.outcome), after.verdict) {
@@ -48,14 +57,67 @@ pub fn verify(before: &Diagnosis, after: &Diagnosis, kb: Option<&str>) -> Verifi
         (Some(OperationOutcome::Succeeded), _) => Proven::Fixed,
         (Some(OperationOutcome::NeedsRestart), _) => Proven::AfterRestart,
         (Some(OperationOutcome::Failed | OperationOutcome::Cancelled), _) => Proven::StillFailing,
+        (Some(OperationOutcome::Unfinished), _) => Proven::NotShown,
         (None, Verdict::Failing) => Proven::StillFailing,
         (None, Verdict::Healthy | Verdict::Recovered) => Proven::Fixed,
-        (Some(OperationOutcome::Unfinished), _) | (None, Verdict::NotAssessed) => Proven::NotShown,
+        (None, Verdict::NotAssessed) => Proven::NotShown,
     };
     Verification {
         result,
         before: before.verdict,
         after: after.verdict,
         proof: last.map(|it| it.citation.clone()),
+    }
+}
+
+fn names_it(operation: &Operation, kb: &str) -> bool {
+    kb_of(operation).is_some_and(|it| it.eq_ignore_ascii_case(kb))
+}
+
+/// The number of the update an operation is about, such as `KB5034441`, where its line says it.
+#[must_use]
+pub fn kb_of(operation: &Operation) -> Option<&str> {
+    let subject = operation.subject.as_ref().filter(|it| it.kind == SubjectKind::Kb);
+    subject.map(|it| it.name.as_str()).or_else(|| {
+        let (_, rest) = operation.citation.excerpt.split_once("Identifier: KB")?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let start = operation.citation.excerpt.len() - rest.len() - 2;
+        (digits > 0).then(|| &operation.citation.excerpt[start..start + 2 + digits])
+    })
+}
+
+/// The line that names the update and its result, if it stands just above the proof: the end of
+/// a servicing session alone does not say which update it was.
+#[must_use]
+pub fn sharpened(proof: &Citation, kb: &str, content: &[u8]) -> Option<Citation> {
+    const ABOVE: usize = 6;
+    let at = usize::try_from(proof.line?).ok()?;
+    let lines = content.split(|&byte| byte == b'\n').take(at).enumerate();
+    let last = lines.skip(at.saturating_sub(ABOVE)).filter_map(|(number, line)| {
+        let line = String::from_utf8_lossy(line).trim_end().to_owned();
+        let is_it = line.contains("Exec: Processing complete.") && line.contains(kb);
+        is_it.then_some((number as u64 + 1, line))
+    });
+    let (number, excerpt) = last.last()?;
+    Some(Citation { line: Some(number), excerpt, ..proof.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proof_names_the_update() {
+        let log = "a\r\nx Exec: Processing complete.  Session: 1, Identifier: KB7 [0]\r\nend\r\n";
+        let proof = Citation {
+            source: "CBS.log".to_owned(),
+            line: Some(3),
+            time: None,
+            excerpt: "end".to_owned(),
+        };
+        let seen = sharpened(&proof, "KB7", log.as_bytes()).unwrap();
+        assert_eq!(seen.line, Some(2));
+        assert!(seen.excerpt.ends_with("KB7 [0]"));
+        assert_eq!(sharpened(&proof, "KB8", log.as_bytes()), None);
     }
 }

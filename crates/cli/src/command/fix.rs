@@ -19,18 +19,18 @@ use crate::exit::Exit;
 use crate::machine::{Named, diagnosed, named, open_fixture};
 use crate::render::{self, json};
 
-/// Repair the PC: shows the plan, asks once, and takes everything back if the update still fails.
+/// Repairs the PC: shows the plan, asks once, takes everything back if the update still fails
 #[derive(Debug, Args)]
 pub(crate) struct FixArgs {
-    /// A PC written down as a .host file.
+    /// A .host machine; on Windows none means this PC
     pub(crate) pc: Option<PathBuf>,
-    /// Do not ask.
+    /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Consider only this repair (may be given more than once).
+    /// Consider only this repair (may be given more than once)
     #[arg(long = "repair", value_name = "ID")]
     pub(crate) repairs: Vec<String>,
-    /// Write JSON.
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -94,12 +94,7 @@ pub(crate) fn lock(shelf: &Shelf) -> anyhow::Result<Option<Lock>> {
     }
 }
 
-fn begin(
-    args: FixArgs,
-    pc: &mut Fixture,
-    path: &Path,
-    shelf: &Shelf,
-) -> anyhow::Result<Exit> {
+fn begin(args: FixArgs, pc: &mut Fixture, path: &Path, shelf: &Shelf) -> anyhow::Result<Exit> {
     let before = diagnosed(pc);
     let number = shelf.next_number()?;
     let plan = plan(&before, pc, &policy(&Named::Fixture(path.to_owned()), args.repairs)?);
@@ -129,12 +124,7 @@ fn begin(
 }
 
 /// Finishes a repair that was interrupted: goes on, or goes on taking back.
-fn finish(
-    args: &FixArgs,
-    pc: &mut Fixture,
-    path: &Path,
-    volume: Volume,
-) -> anyhow::Result<Exit> {
+fn finish(args: &FixArgs, pc: &mut Fixture, path: &Path, volume: Volume) -> anyhow::Result<Exit> {
     let doing = if volume.replay.unwinding { "taken back" } else { "completed" };
     render::say(&format!(
         "An earlier repair ({}) was interrupted. It is going to be {doing} first; `unwedge undo` \

@@ -13,12 +13,12 @@ use crate::exit::Exit;
 use crate::machine::{Named, named};
 use crate::render::{self, json};
 
-/// List the repairs made on a PC.
+/// Lists the repairs made on a PC, and what became of them
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// A PC written down as a .host file.
+    /// A .host machine; on Windows none means this PC
     pub(crate) pc: Option<PathBuf>,
-    /// Write JSON.
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

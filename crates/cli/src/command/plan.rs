@@ -13,15 +13,15 @@ use crate::exit::Exit;
 use crate::machine::{Named, diagnosed, named, open};
 use crate::render::{self, json};
 
-/// Show what a repair would do, why, and how each step is undone; changes nothing.
+/// Shows what a repair would do, why, and how each step is undone; changes nothing
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// A PC written down as a .host file, or a folder collected from a PC.
+    /// A .host machine, or evidence collected from a PC; on Windows none means this PC
     pub(crate) pc: Option<PathBuf>,
-    /// Consider only this repair (may be given more than once).
+    /// Consider only this repair (may be given more than once)
     #[arg(long = "repair", value_name = "ID")]
     pub(crate) repairs: Vec<String>,
-    /// Write JSON.
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -15,16 +15,16 @@ use crate::exit::Exit;
 use crate::machine::{Named, named, open_fixture};
 use crate::render::{self, json};
 
-/// Take the last repair back, finished or interrupted.
+/// Takes the last repair back, finished or interrupted
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
-    /// The PC as a .host file, or one of its journals.
+    /// A .host machine or one of its journals; on Windows none means this PC
     #[arg(value_name = "PC|JOURNAL")]
     pub(crate) what: Option<PathBuf>,
-    /// Do not ask.
+    /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Write JSON.
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

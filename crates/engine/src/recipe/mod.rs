@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use unwedge_host::{Change, Host, HostErrorKind, RunState, Service, ServiceName, Setting, WinPath};
 
 use crate::plan::{Phase, Policy, Step};
-use crate::report::Finding;
+use crate::report::{Finding, SubjectKind};
 use crate::services::{Stopping, known};
 
 /// A repair, for lists and explanations.
@@ -68,12 +68,23 @@ fn refused(why: &str, advice: &str) -> Proposal {
     Proposal::Refused { why: why.to_owned(), advice: advice.to_owned() }
 }
 
+/// The files and folders a finding is about.
+fn files(finding: &Finding) -> Vec<WinPath> {
+    let subjects = finding.subject.iter().chain(&finding.other_subjects);
+    subjects
+        .filter(|it| matches!(it.kind, SubjectKind::File | SubjectKind::Folder))
+        .map(|it| WinPath::new(&it.name))
+        .collect()
+}
+
 /// Steps that stop services and later start them again.
 #[derive(Default)]
 struct Halt {
     stops: Vec<Step>,
     starts: Vec<Step>,
     notes: Vec<String>,
+    /// Services of which the evidence tells nothing.
+    unknown: Vec<String>,
     seen: BTreeSet<ServiceName>,
 }
 
@@ -102,10 +113,7 @@ impl Halt {
             Ok(None) => return Ok(()),
             Err(err) if err.kind == HostErrorKind::NotCollected => {
                 may_stop(name, None)?;
-                self.notes.push(format!(
-                    "whether service {name} runs, and what depends on it, is not part of the \
-                     evidence; on the PC itself it is looked up first"
-                ));
+                self.unknown.push(name.to_string());
                 self.push(request, recipe, name, name.as_str(), why, restart);
                 return Ok(());
             }
@@ -125,6 +133,18 @@ impl Halt {
         let shown = service.display_name.as_deref().unwrap_or(name.as_str());
         self.push(request, recipe, name, shown, why, restart);
         Ok(())
+    }
+
+    /// The steps with what stands between stopping and starting, and what is to be noted.
+    fn around(mut self, middle: Vec<Step>) -> (Vec<Step>, Vec<String>) {
+        if !self.unknown.is_empty() {
+            self.notes.push(format!(
+                "whether {} run, and what depends on them, is not part of the evidence; on the PC \
+                 itself it is looked up first, and only what ran is started again",
+                self.unknown.join(", ")
+            ));
+        }
+        (self.stops.into_iter().chain(middle).chain(self.starts).collect(), self.notes)
     }
 
     fn push(

@@ -20,12 +20,9 @@ const DOWNLOAD: &str = r"C:\Windows\SoftwareDistribution\Download";
 
 fn propose(request: &Request<'_>) -> Proposal {
     if request.finding.category == Category::Lock
-        && let Some(stranger) = super::stop_holder::known_stranger(request)
+        && let Some(refusal) = does_not_help(request)
     {
-        return refused(
-            &format!("{stranger}, which a new download would not change"),
-            "see what stands with `stop-holder`",
-        );
+        return refusal;
     }
     let folder = folder(request);
     match request.host.exists(&folder) {
@@ -61,17 +58,40 @@ fn propose(request: &Request<'_>) -> Proposal {
         finding: request.finding.rule.clone(),
         phase: Phase::Prepare,
     };
-    let steps = halt.stops.into_iter().chain([step]).chain(halt.starts).collect();
-    Proposal::Steps { steps, notes: notes.into_iter().chain(halt.notes).collect() }
+    let (steps, more) = halt.around(vec![step]);
+    Proposal::Steps { steps, notes: notes.into_iter().chain(more).collect() }
+}
+
+/// A locked file is freed by a new download only if it lies there and nobody holds it for good.
+fn does_not_help(request: &Request<'_>) -> Option<Proposal> {
+    if let Some(stranger) = super::stop_holder::known_stranger(request) {
+        return Some(refused(
+            &format!("{stranger}, which a new download would not change"),
+            "see what stands with `stop-holder`",
+        ));
+    }
+    let files = super::files(request.finding);
+    let whole = WinPath::new(WHOLE);
+    if files.iter().any(|it| it.is_within(&whole)) {
+        return None;
+    }
+    Some(match files.first() {
+        Some(file) => refused(
+            &format!("{file} does not lie in the folder of downloaded updates"),
+            "restart the PC and try the update again",
+        ),
+        None => refused(
+            "which file is locked is not known, so a new download may well change nothing",
+            "run unwedge on the PC itself, where it can ask who holds what",
+        ),
+    })
 }
 
 /// The download folder, unless what is wrong lies elsewhere in the update agent's folder.
 fn folder(request: &Request<'_>) -> WinPath {
     let (whole, download) = (WinPath::new(WHOLE), WinPath::new(DOWNLOAD));
-    let subjects = request.finding.subject.iter().chain(&request.finding.other_subjects);
-    let lies_elsewhere = subjects
-        .map(|it| WinPath::new(&it.name))
-        .any(|it| it.is_within(&whole) && !it.is_within(&download));
+    let files = super::files(request.finding);
+    let lies_elsewhere = files.iter().any(|it| it.is_within(&whole) && !it.is_within(&download));
     if lies_elsewhere { whole } else { download }
 }
 

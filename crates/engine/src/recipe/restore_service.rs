@@ -36,7 +36,10 @@ fn propose(request: &Request<'_>) -> Proposal {
         }
     }
     if steps.is_empty() && settled.is_empty() {
-        return refused("the finding names no service", "follow the advice of the finding");
+        return refused(
+            "which service is disabled is not known",
+            "run unwedge on the PC itself, where it can look at each service",
+        );
     }
     if steps.is_empty() {
         let note = format!("service {} is not disabled any more", settled.join(", "));

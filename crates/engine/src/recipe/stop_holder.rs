@@ -6,9 +6,9 @@
 use unwedge_host::probe::{self, Conflict, Holder};
 use unwedge_host::{Change, HostErrorKind, ServiceName, Tool, WinPath};
 
-use super::{CannotStop, Halt, Proposal, Recipe, Request, is_update_service, refused};
+use super::{CannotStop, Halt, Proposal, Recipe, Request, files, is_update_service, refused};
 use crate::plan::{Phase, Step};
-use crate::report::{Certainty, CulpritKind, SubjectKind};
+use crate::report::{Certainty, CulpritKind};
 
 pub(super) const RECIPE: Recipe = Recipe {
     id: "stop-holder",
@@ -52,7 +52,7 @@ enum Who {
 }
 
 fn propose(request: &Request<'_>) -> Proposal {
-    let named = subjects(request);
+    let named = files(request.finding);
     // A locked range is met through a handle, so the log may not name the file.
     let paths = if named.is_empty() { USUAL.map(WinPath::new).to_vec() } else { named.clone() };
     let found = match probe::holders(request.host, &paths) {
@@ -98,7 +98,7 @@ fn propose(request: &Request<'_>) -> Proposal {
 
 /// A stranger that is seen to hold what the finding is about, in plain words.
 pub(super) fn known_stranger(request: &Request<'_>) -> Option<String> {
-    let named = subjects(request);
+    let named = files(request.finding);
     let paths = if named.is_empty() { USUAL.map(WinPath::new).to_vec() } else { named };
     let found = probe::holders(request.host, &paths).ok()?;
     found.holders.iter().find(|it| is_in_the_way(it)).map(ToString::to_string)
@@ -134,7 +134,7 @@ fn by_culprit(request: &Request<'_>, missing: &str) -> Proposal {
         }
     };
     let note = format!("{missing}; the plan relies on the finding: {}", culprit.because);
-    release(request, &subjects(request), vec![(who, culprit.because.clone())], vec![note])
+    release(request, &files(request.finding), vec![(who, culprit.because.clone())], vec![note])
 }
 
 fn release(
@@ -159,8 +159,8 @@ fn release(
     for step in halt.stops.iter_mut().chain(&mut asks) {
         step.touches.extend(paths.iter().map(ToString::to_string));
     }
-    let steps = halt.stops.into_iter().chain(asks).chain(halt.starts).collect();
-    Proposal::Steps { steps, notes: notes.into_iter().chain(halt.notes).collect() }
+    let (steps, more) = halt.around(asks);
+    Proposal::Steps { steps, notes: notes.into_iter().chain(more).collect() }
 }
 
 fn ask_to_close(
@@ -186,15 +186,4 @@ fn ask_to_close(
         finding: request.finding.rule.clone(),
         phase: Phase::Boundary,
     })
-}
-
-fn subjects(request: &Request<'_>) -> Vec<WinPath> {
-    let finding = request.finding;
-    finding
-        .subject
-        .iter()
-        .chain(&finding.other_subjects)
-        .filter(|it| matches!(it.kind, SubjectKind::File | SubjectKind::Folder))
-        .map(|it| WinPath::new(&it.name))
-        .collect()
 }
