@@ -112,6 +112,42 @@ fn an_undo_puts_a_start_type_back() {
 }
 
 #[test]
+fn a_repair_that_was_cut_off_is_finished_or_taken_back_by_another_process() {
+    for (command, wanted) in [("fix", "repaired"), ("undo", "taken back")] {
+        for lines in 1.. {
+            let bench = Bench::new("backup-agent-locks-datastore.host");
+            assert_eq!(code(&bench.run(&["fix", "--yes"])), 0);
+            let state = bench.state().unwrap();
+            let journal = bench.pc.with_file_name("pc.host.unwedge/0001.journal");
+            let whole = fs::read_to_string(&journal).unwrap();
+            let kept: Vec<&str> = whole.split_inclusive('\n').take(lines).collect();
+            if kept.len() < lines {
+                break;
+            }
+            // The line after the last whole one is torn.
+            let torn = format!("{}00000000 {{\"event\":\"do", kept.concat());
+            fs::write(&journal, torn).unwrap();
+            let done = bench.run(&[command, "--yes"]);
+            assert_eq!(code(&done), 0, "{lines} lines: {}{}", out(&done), talk(&done));
+            let history = out(&bench.run(&["history"]));
+            assert!(history.contains(wanted), "{lines} lines: {history}");
+            for service in ["TidemarkAgent running", "TidemarkConsole running"] {
+                assert!(bench.state().unwrap().contains(service), "{lines} lines, before: {state}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pc_that_waits_for_a_restart_is_not_repaired_before_it() {
+    let bench = Bench::new("update-needs-restart.host");
+    assert_eq!(code(&bench.run(&["fix", "--yes"])), 5);
+    let again = bench.run(&["fix", "--yes"]);
+    assert_eq!(code(&again), 5, "{}", out(&again));
+    assert!(out(&again).contains("restart the PC") || out(&again).contains("waits for a restart"));
+}
+
+#[test]
 fn pitfall_16_a_plan_changes_nothing_and_says_how_each_step_is_undone() {
     let bench = Bench::new("backup-agent-locks-datastore.host");
     let planned = bench.run(&["plan"]);

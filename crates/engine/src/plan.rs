@@ -27,6 +27,8 @@ pub struct Plan {
     pub kb: Option<String>,
     /// The steps. Empty if there is nothing this program can or should do.
     pub steps: Vec<Step>,
+    /// Whether Windows has to restart before anything can be repaired.
+    pub needs_restart: bool,
     /// Repairs that were considered and are not made.
     pub refused: Vec<Refusal>,
     /// What could not be looked up and was assumed, and other things worth knowing.
@@ -108,6 +110,7 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
         schema: SCHEMA,
         kb: kb.clone(),
         steps: Vec::new(),
+        needs_restart: false,
         refused: Vec::new(),
         notes: Vec::new(),
     };
@@ -127,6 +130,7 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
     // marks it is never deleted to get rid of it.
     let pending = probe::pending(host).unwrap_or_default();
     if pending.restart == Some(true) || pending.servicing == Some(true) {
+        plan.needs_restart = true;
         plan.notes.push(
             "Windows waits for a restart to complete earlier work; restart the PC, then look again"
                 .to_owned(),

@@ -117,6 +117,48 @@ fn a_fixture_written_and_read_again_is_the_same() {
 }
 
 #[test]
+fn every_content_of_a_file_survives_being_written_down() {
+    let mut contents: Vec<Vec<u8>> = [
+        "",
+        "\n",
+        "\r\n",
+        "a",
+        "a\n",
+        "a\r\n",
+        "a\r\n\r\n\r\n",
+        "a\nb\r\n",
+        "\n\na",
+        "a\rb\r\n",
+        "//- file C:\\x\n",
+        "\\//- y\r\n\\\\//- z\r\n",
+        "# no comment\r\n",
+        "\u{feff}bom\r\n",
+        "nul\0\n",
+        "\u{feff}",
+        " \t\r\n",
+        "ends in blanks  ",
+        "\\",
+        "umlaut ä\r\n",
+    ]
+    .iter()
+    .map(|it| it.as_bytes().to_vec())
+    .collect();
+    contents.push(vec![0xff, 0xfe, b'a', 0, b'\r', 0, b'\n', 0]);
+    contents.push(vec![0xff, 0xfe, b'a']);
+    contents.push(vec![0xff, 0xfe]);
+    contents.push((0..=255).collect());
+    for content in contents {
+        let hex: String = content.iter().map(|it| format!("{it:02x}")).collect();
+        let text = format!("//- file C:\\a\\x hex\n{hex}\n//- file C:\\a\\y\nnext\n");
+        let pc = Fixture::parse(&text).unwrap();
+        let path = WinPath::new(r"C:\a\x");
+        assert_eq!(pc.read(&path).unwrap().unwrap(), content);
+        let again = Fixture::parse(&pc.text()).unwrap();
+        assert_eq!(again.read(&path).unwrap().unwrap(), content, "{}", pc.text());
+    }
+}
+
+#[test]
 fn every_type_of_registry_data_is_read() {
     let key = KeyPath::new(r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\WUAUSERV");
     let key = pc().key(&key).unwrap().unwrap();

@@ -102,7 +102,7 @@ fn begin(args: FixArgs, pc: &mut Fixture, path: &Path, shelf: &Shelf) -> anyhow:
         render::show(&render::plan::text(&plan, pc.about(), None));
     }
     if plan.steps.is_empty() {
-        let exit = exit_without_repair(before.verdict, true);
+        let exit = exit_without_repair(before.verdict, &plan);
         if args.json {
             report(before.verdict, Some(&plan), None, None, exit)?;
         }

@@ -64,7 +64,10 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
             ));
         }
     }
-    Ok(exit_without_repair(diagnosis.verdict, plan.steps.is_empty()))
+    Ok(match (diagnosis.verdict, plan.steps.is_empty()) {
+        (Verdict::Failing, false) => Exit::Ok,
+        (_, _) => exit_without_repair(diagnosis.verdict, &plan),
+    })
 }
 
 /// What is allowed, and a mark for the names of what is moved aside: the journal's number.
@@ -83,12 +86,12 @@ pub(crate) fn policy(named: &Named, repairs: Vec<String>) -> anyhow::Result<Poli
     Ok(Policy { only, mark: format!("{number:04}") })
 }
 
-/// The exit code where nothing was, or is to be, changed.
-pub(crate) fn exit_without_repair(verdict: Verdict, nothing_planned: bool) -> Exit {
+/// The exit code where nothing is going to be changed.
+pub(crate) fn exit_without_repair(verdict: Verdict, plan: &Plan) -> Exit {
     match verdict {
         Verdict::Healthy | Verdict::Recovered => Exit::Ok,
         Verdict::NotAssessed => Exit::NotAssessed,
-        Verdict::Failing if nothing_planned => Exit::Failing,
-        Verdict::Failing => Exit::Ok,
+        Verdict::Failing if plan.needs_restart => Exit::NeedsRestart,
+        Verdict::Failing => Exit::Failing,
     }
 }

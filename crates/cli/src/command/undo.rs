@@ -41,11 +41,17 @@ struct UndoReport<'a> {
 /// Runs the command.
 pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
     let (path, wanted) = target(args.what.as_deref())?;
-    let shelf = Shelf::new(&state_folder(&path));
+    let folder = state_folder(&path);
+    if !folder.exists() {
+        render::say(&format!("No repair was ever made on {}.", path.display()));
+        return Ok(Exit::Ok);
+    }
+    let shelf = Shelf::new(&folder);
     let Some(_lock) = lock(&shelf)? else { return Ok(Exit::Refused) };
     let mut pc = open_fixture(&path)?;
     let mut volumes = shelf.volumes()?;
-    volumes.retain(|it| it.replay.can_be_undone());
+    // One that was cut off before its first step has nothing to take back, but is to be ended.
+    volumes.retain(|it| it.replay.can_be_undone() || it.replay.closed.is_none());
     let Some(volume) = volumes.pop() else {
         render::say(&format!("No repair of {} is left to be taken back.", path.display()));
         return Ok(Exit::Ok);
