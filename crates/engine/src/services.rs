@@ -86,6 +86,8 @@ impl KnownService {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn default_of(name: &str, build: Option<&str>) -> Option<StartType> {
@@ -93,8 +95,15 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_read() {
+    fn every_row_is_whole_and_every_service_stands_once() {
         assert_eq!(rows().count(), TABLE.lines().count() - 1);
+        let mut names = BTreeSet::new();
+        for line in TABLE.lines().skip(1) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            assert_eq!(fields.len(), 9, "{line}");
+            assert!(["Y", "C", "N"].contains(&fields[5]), "{line}");
+            assert!(names.insert(fields[0].to_lowercase()), "{line} stands twice");
+        }
     }
 
     #[test]

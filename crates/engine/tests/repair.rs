@@ -201,6 +201,15 @@ fn pitfall_21_a_holder_that_cannot_be_named_is_not_nobody() {
 }
 
 #[test]
+fn the_services_of_windows_update_are_no_strangers_in_their_own_files() {
+    for own in ["CryptSvc", "TrustedInstaller", "BITS"] {
+        let text = LOCKED.replace("VaultAgent", own);
+        let plan = planned(&pc(&text));
+        assert!(!says(&plan).contains(&format!("stop service {own}")), "{:?}", says(&plan));
+    }
+}
+
+#[test]
 fn pitfall_26_a_protected_security_service_is_refused_with_advice_and_nothing_is_changed() {
     let text = LOCKED.replace("display=\"Vault Backup\"", "protected");
     let plan = planned(&pc(&text));

@@ -61,7 +61,10 @@ const UPDATE_SERVICES: [&str; 5] = ["UsoSvc", "WaaSMedicSvc", "wuauserv", "BITS"
 /// Whether a service is one of those that install updates; those are no strangers in their own
 /// files.
 pub(crate) fn is_update_service(name: &ServiceName) -> bool {
-    UPDATE_SERVICES.iter().chain(&["TrustedInstaller"]).any(|it| ServiceName::new(it) == *name)
+    UPDATE_SERVICES
+        .iter()
+        .chain(&["TrustedInstaller", "CryptSvc"])
+        .any(|it| ServiceName::new(it) == *name)
 }
 
 fn refused(why: &str, advice: &str) -> Proposal {
