@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::{About, Evidence, Host, HostError, HostErrorKind, Result};
+use crate::{About, Evidence, Host, HostError, HostErrorKind, Result, WinPath};
 
 /// A copied `C:\Windows` has some hundred thousand files; more than this are not looked at.
 const MOST_FILES: usize = 500_000;
@@ -23,13 +23,19 @@ pub struct Collected {
     about: About,
     files: BTreeMap<String, PathBuf>,
     listed: Vec<Evidence>,
+    /// Folders that hold a copy of `C:\Windows`.
+    windows: Vec<PathBuf>,
 }
 
 impl Collected {
     /// Lists what lies at `paths`. Links are not followed.
     pub fn open(paths: &[PathBuf]) -> Result<Collected> {
-        let mut found =
-            Collected { about: About::default(), files: BTreeMap::new(), listed: Vec::new() };
+        let mut found = Collected {
+            about: About::default(),
+            files: BTreeMap::new(),
+            listed: Vec::new(),
+            windows: Vec::new(),
+        };
         for path in paths {
             let data = fs::metadata(path).map_err(|error| io("read", path, &error))?;
             if data.is_dir() {
@@ -59,6 +65,9 @@ impl Collected {
             for entry in entries.flatten() {
                 let Ok(kind) = entry.file_type() else { continue };
                 if kind.is_dir() && depth < MOST_DEPTH {
+                    if entry.file_name().eq_ignore_ascii_case("Windows") {
+                        self.windows.push(entry.path());
+                    }
                     open.push((entry.path(), depth + 1));
                 } else if kind.is_file() && self.listed.len() < MOST_FILES {
                     let path = entry.path();
@@ -72,12 +81,31 @@ impl Collected {
         Ok(())
     }
 
+    /// Where a copy of `path` lies, when the evidence has the layout of a Windows volume.
+    fn copy_of(&self, path: &WinPath) -> Option<PathBuf> {
+        let path = path.as_str();
+        let below = path.get(..11).filter(|root| root.eq_ignore_ascii_case(r"C:\Windows\"))?;
+        let below = &path[below.len()..];
+        self.windows.iter().find_map(|root| descend(root, below))
+    }
+
     fn file(&mut self, path: PathBuf, size_bytes: u64) {
         let source = path.display().to_string();
         if self.files.insert(source.clone(), path).is_none() {
             self.listed.push(Evidence { source, size_bytes });
         }
     }
+}
+
+/// Follows a Windows path from `root`, component by component, without regard to case.
+fn descend(root: &Path, path: &str) -> Option<PathBuf> {
+    let mut at = root.to_path_buf();
+    for name in path.split('\\') {
+        let mut entries = fs::read_dir(&at).ok()?.flatten();
+        at = entries.find(|entry| entry.file_name().eq_ignore_ascii_case(name))?.path();
+    }
+    // A link may lead out of the evidence.
+    fs::symlink_metadata(&at).ok().filter(|data| !data.is_symlink()).map(|_| at)
 }
 
 fn never_a_log(path: &Path) -> bool {
@@ -112,6 +140,21 @@ impl Host for Collected {
         let file = File::open(path).map_err(|error| io("read", path, &error))?;
         Ok(Box::new(file))
     }
+
+    // What was not copied may well exist on the PC: it is unknown, never absent.
+
+    fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {
+        let copy = self.copy_of(path).filter(|copy| copy.is_file());
+        let copy = copy.ok_or_else(|| HostError::not_collected("read", path))?;
+        fs::read(&copy).map(Some).map_err(|error| io("read", &copy, &error))
+    }
+
+    fn exists(&self, path: &WinPath) -> Result<bool> {
+        match self.copy_of(path) {
+            Some(_) => Ok(true),
+            None => Err(HostError::not_collected("look for", path)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +177,18 @@ mod tests {
         let mut text = String::new();
         host.open_evidence(&evidence[0]).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "a.txt");
+    }
+
+    #[test]
+    fn a_copied_volume_keeps_the_contract_of_a_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("case 7/WINDOWS/Logs/CBS");
+        fs::create_dir_all(&logs).unwrap();
+        fs::write(logs.join("CBS.log"), "text").unwrap();
+        let host = Collected::open(&[folder.path().to_path_buf()]).unwrap();
+        let known = r"C:\Windows\Logs\CBS\CBS.log";
+        crate::testing::reads_as_evidence(&host, known, r"C:\Windows\Logs\DISM\dism.log");
+        assert!(host.exists(&WinPath::new(r"C:\Windows\Logs")).unwrap());
     }
 
     #[test]

@@ -23,24 +23,30 @@ pub struct Known<'a> {
 
 /// Fails unless `host` keeps the contract of [`Host`] for reading files.
 pub fn conforms(host: &dyn Host, known: &Known<'_>) {
-    let [file, folder, absent, unknown] =
-        [known.file, known.folder, known.absent, known.unknown].map(WinPath::new);
+    reads_as_evidence(host, known.file, known.unknown);
+    let [folder, absent] = [known.folder, known.absent].map(WinPath::new);
+    assert_eq!(host.read(&absent).expect("absence is an answer"), None);
+    assert!(!host.exists(&absent).expect("absence is an answer"));
+    assert_eq!(host.list(&absent).expect("absence is an answer"), None);
+    listing_agrees_with_reading(host, &folder);
+}
+
+/// The part of the contract that evidence can keep too, which knows of no absence: `file` is there,
+/// of `unknown` nothing is known.
+pub fn reads_as_evidence(host: &dyn Host, file: &str, unknown: &str) {
+    let other_case = WinPath::new(&file.to_uppercase());
+    let [file, unknown] = [file, unknown].map(WinPath::new);
     let content = host.read(&file).expect("a known file can be read");
     assert!(content.is_some(), "a file that is there is read");
     assert!(host.exists(&file).expect("a known file can be looked for"));
-    let other_case = WinPath::new(&known.file.to_uppercase());
     assert_eq!(
         host.read(&other_case).expect("case does not matter"),
         content,
         "names are compared without case"
     );
-    assert_eq!(host.read(&absent).expect("absence is an answer"), None);
-    assert!(!host.exists(&absent).expect("absence is an answer"));
     let err = host.read(&unknown).expect_err("what is not known is an error, never absent");
     assert_eq!(err.kind, HostErrorKind::NotCollected);
     assert!(host.exists(&unknown).is_err(), "what is not known is an error, never absent");
-    assert_eq!(host.list(&absent).expect("absence is an answer"), None);
-    listing_agrees_with_reading(host, &folder);
     for evidence in host.evidence().expect("evidence can be listed") {
         let mut bytes = Vec::new();
         let mut reader = host.open_evidence(&evidence).expect("what is listed can be opened");
