@@ -645,6 +645,8 @@ impl Assembly {
             }
         }
         self.woken_at = 0;
+        // What is known to have ended only now may have ended before others.
+        self.operations.sort_by_key(|operation| (operation.place.source, operation.place.line));
     }
 }
 
