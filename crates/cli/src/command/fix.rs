@@ -102,7 +102,11 @@ fn begin(args: FixArgs, pc: &mut Fixture, path: &Path, shelf: &Shelf) -> anyhow:
         render::show(&render::plan::text(&plan, pc.about(), None));
     }
     if plan.steps.is_empty() {
-        let exit = exit_without_repair(before.verdict, &plan);
+        let exit = match exit_without_repair(before.verdict, &plan) {
+            // A repair there is, but it cannot be made safely.
+            Exit::Failing if !plan.refused.is_empty() => Exit::Refused,
+            exit => exit,
+        };
         if args.json {
             report(before.verdict, Some(&plan), None, None, exit)?;
         }
