@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::{ExitCode, Termination};
 
-use crate::page::WRONG;
+use crate::render::style::WRONG;
 
 /// The numbers, as `--help` shows them.
 pub(crate) const IN_HELP: &str = "\

@@ -6,9 +6,8 @@ use anyhow::{Context as _, bail};
 use unwedge_engine::report::Diagnosis;
 use unwedge_engine::rule::RuleSet;
 use unwedge_engine::{diagnose, fact};
+use unwedge_host::collected::Collected;
 use unwedge_host::{Fixture, Host, fixture, live};
-
-use crate::pc;
 
 /// Which kind of PC was named.
 pub(crate) enum Named {
@@ -27,8 +26,7 @@ pub(crate) fn named(pc: Option<&Path>) -> anyhow::Result<Named> {
     if !path.exists() {
         bail!("there is no {}", path.display());
     }
-    let is_text = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("host"));
-    Ok(match is_text && path.is_file() {
+    Ok(match is_fixture(path) && path.is_file() {
         true => Named::Fixture(path.to_owned()),
         false => Named::Collected(path.to_owned()),
     })
@@ -38,7 +36,19 @@ pub(crate) fn named(pc: Option<&Path>) -> anyhow::Result<Named> {
 pub(crate) fn open(named: &Named) -> anyhow::Result<Box<dyn Host>> {
     match named {
         Named::Fixture(path) => Ok(Box::new(open_fixture(path)?)),
-        Named::Collected(path) => pc::open(std::slice::from_ref(path)),
+        Named::Collected(path) => Ok(Box::new(Collected::open(std::slice::from_ref(path))?)),
+    }
+}
+
+/// Opens all that lies at `paths` as evidence from one PC.
+pub(crate) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Box<dyn Host>> {
+    match paths {
+        [] => open(&named(None)?),
+        [path] => open(&named(Some(path))?),
+        paths if paths.iter().any(|path| is_fixture(path)) => {
+            bail!("a .host machine is a whole PC: give it alone, without other paths")
+        }
+        paths => Ok(Box::new(Collected::open(paths)?)),
     }
 }
 
@@ -57,4 +67,8 @@ pub(crate) fn open_fixture(path: &Path) -> anyhow::Result<Fixture> {
 pub(crate) fn diagnosed(host: &dyn Host) -> Diagnosis {
     let rules = RuleSet::built_in();
     diagnose::diagnose(&fact::observe(host, &rules), &rules)
+}
+
+fn is_fixture(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("host"))
 }

@@ -3,8 +3,6 @@
 mod command;
 mod exit;
 mod machine;
-mod page;
-mod pc;
 mod render;
 
 use clap::Parser;

@@ -1,5 +1,7 @@
 //! `unwedge diagnose` as a script sees it: what it is given, what it prints, how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

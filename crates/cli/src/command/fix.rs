@@ -99,6 +99,7 @@ fn begin(args: FixArgs, pc: &mut Fixture, path: &Path, shelf: &Shelf) -> anyhow:
     let number = shelf.next_number()?;
     let plan = plan(&before, pc, &policy(&Named::Fixture(path.to_owned()), args.repairs)?);
     if !args.json {
+        render::show(&render::diagnosis::short(&before));
         render::show(&render::plan::text(&plan, pc.about(), None));
     }
     if plan.steps.is_empty() {

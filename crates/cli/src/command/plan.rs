@@ -56,6 +56,7 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
             forecast: forecast.as_ref(),
         })?;
     } else {
+        render::show(&render::diagnosis::short(&diagnosis));
         render::show(&render::plan::text(&plan, host.about(), forecast.as_ref()));
         if let (Named::Collected(_), false) = (&named, plan.steps.is_empty()) {
             render::show(&render::paragraph(

@@ -1,15 +1,17 @@
 //! Plain words for people: wrapped to the terminal, clear without colour.
 
+pub(crate) mod diagnosis;
+pub(crate) mod explanation;
+pub(crate) mod page;
 pub(crate) mod plan;
 pub(crate) mod repair;
+pub(crate) mod style;
 
 use std::io::Write as _;
 
-use anstyle::Style;
 use serde::Serialize;
 
-/// Headings. Colour is taken off where nobody would see it.
-pub(crate) const HEADING: Style = Style::new().bold();
+use style::HEADING;
 
 /// Writes data to the standard output.
 pub(crate) fn show(text: &str) {
@@ -40,15 +42,18 @@ pub(crate) fn paragraph(text: &str) -> String {
 
 /// Text after a label; further lines are indented as far as `rest`.
 pub(crate) fn item(label: &str, rest: &str, text: &str) -> String {
-    // Windows paths and file names must stay whole to be copied.
-    let options = textwrap::Options::new(width())
-        .initial_indent(label)
-        .subsequent_indent(rest)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .break_words(false);
+    let options = whole_words(width()).initial_indent(label).subsequent_indent(rest);
     format!("{}\n", textwrap::fill(text, options))
 }
 
+/// Windows paths and file names must stay whole to be copied.
+fn whole_words(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false)
+}
+
+/// Columns of the window; lines longer than a hundred letters are hard to read.
 fn width() -> usize {
     const WIDEST: usize = 100;
     let terminal = terminal_size::terminal_size();

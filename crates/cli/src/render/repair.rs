@@ -46,7 +46,8 @@ pub(crate) fn text(repair: &Repair, pc: &Path, journal: &Path) -> String {
     }
     if let Some(proof) = repair.verification.as_ref().and_then(|it| it.proof.as_ref()) {
         let line = proof.line.map(|it| format!(", line {it}")).unwrap_or_default();
-        out.push_str(&format!("\n{}{line}:\n  {}\n", proof.source, proof.excerpt));
+        let excerpt = proof.excerpt.split_whitespace().collect::<Vec<_>>().join(" ");
+        out.push_str(&format!("\n  {}{line}\n{}", proof.source, item("    ", "    ", &excerpt)));
     }
     let hint = match &repair.outcome {
         Outcome::Repaired | Outcome::NeedsReboot | Outcome::Stuck { .. } => {

@@ -40,7 +40,7 @@ fn holder(facts: &Facts, case: &mut Case) -> Option<Culprit> {
     let of_the_file: Vec<&HolderFact> = facts
         .holders
         .iter()
-        .filter(|holder| failed.iter().any(|path| *path == holder.path))
+        .filter(|holder| failed.contains(&holder.path))
         .collect();
     let (mut holders, named) = match of_the_file.is_empty() {
         false => (of_the_file, true),

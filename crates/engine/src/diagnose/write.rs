@@ -205,7 +205,7 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
         && let Some(advice) =
             case.codes.iter().find_map(|code| crate::knowledge::category_of(*code))
     {
-        text.push_str(&advice.cause);
+        text.push_str(advice.cause);
         text.push(' ');
     }
     text.push_str(&rule.prose);
