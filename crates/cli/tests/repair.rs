@@ -81,7 +81,8 @@ fn a_repair_shows_its_proof_and_can_be_undone() {
     let bench = Bench::new("backup-agent-locks-datastore.host");
     let fixed = bench.run(&["fix", "--yes"]);
     let text = out(&fixed);
-    assert!(text.contains("Identifier: KB5034441 [HRESULT = 0x00000000 - S_OK]"), "{text}");
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("Identifier: KB5034441 [HRESULT = 0x00000000 - S_OK]"), "{text}");
     assert!(text.contains("unwedge undo"), "{text}");
     let again = bench.run(&["fix", "--yes"]);
     assert_eq!(code(&again), 0, "a repaired PC has nothing left to repair");

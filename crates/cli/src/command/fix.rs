@@ -56,7 +56,7 @@ pub(crate) fn run(args: FixArgs) -> anyhow::Result<Exit> {
         Named::Collected(path) => {
             render::say(&format!(
                 "{} is evidence from a PC and cannot be repaired. `unwedge plan {0}` shows what \
-                 would be done on the PC itself.",
+                 would be done, as far as the evidence tells.",
                 path.display()
             ));
             return Ok(Exit::Refused);

@@ -60,8 +60,8 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
         render::show(&render::plan::text(&plan, host.about(), forecast.as_ref()));
         if let (Named::Collected(_), false) = (&named, plan.steps.is_empty()) {
             render::show(&render::paragraph(
-                "This is evidence from a PC, so nothing can be changed here; on the PC itself, \
-                 `unwedge fix` would make these steps.",
+                "This is evidence from a PC, so nothing can be changed here. This version cannot make \
+                 these steps on a live PC yet.",
             ));
         }
     }

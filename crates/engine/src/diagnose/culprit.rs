@@ -37,11 +37,8 @@ fn holder(facts: &Facts, case: &mut Case) -> Option<Culprit> {
         .filter(|subject| subject.kind == SubjectKind::File)
         .map(|subject| WinPath::new(&subject.name))
         .collect();
-    let of_the_file: Vec<&HolderFact> = facts
-        .holders
-        .iter()
-        .filter(|holder| failed.contains(&holder.path))
-        .collect();
+    let of_the_file: Vec<&HolderFact> =
+        facts.holders.iter().filter(|holder| failed.contains(&holder.path)).collect();
     let (mut holders, named) = match of_the_file.is_empty() {
         false => (of_the_file, true),
         true if failed.is_empty() => (facts.holders.iter().collect(), false),

@@ -82,7 +82,7 @@ fn does_not_help(request: &Request<'_>) -> Option<Proposal> {
         ),
         None => refused(
             "which file is locked is not known, so a new download may well change nothing",
-            "run unwedge on the PC itself, where it can ask who holds what",
+            "look on the PC itself who holds the file; this version of unwedge cannot ask a live PC yet",
         ),
     })
 }

@@ -38,7 +38,8 @@ fn propose(request: &Request<'_>) -> Proposal {
     if steps.is_empty() && settled.is_empty() {
         return refused(
             "which service is disabled is not known",
-            "run unwedge on the PC itself, where it can look at each service",
+            "look at the update services on the PC itself (services.msc); this version of unwedge \
+             cannot ask a live PC yet",
         );
     }
     if steps.is_empty() {
@@ -65,7 +66,7 @@ fn one(request: &Request<'_>, name: &ServiceName) -> One {
     let Some(start) = row.default_start(request.host.about().build.as_deref()) else {
         return refuse(
             &format!("the start type of {name} differs between versions, and the build is unknown"),
-            "run unwedge on the PC itself",
+            "look at the service on the PC itself (services.msc)",
         );
     };
     let note = match request.host.service(name) {

@@ -119,7 +119,8 @@ fn by_culprit(request: &Request<'_>, missing: &str) -> Proposal {
     let Some(culprit) = &request.finding.culprit else {
         return refused(
             missing,
-            "run unwedge on the PC itself, where it can ask who holds the file",
+            "look on the PC itself who holds the file (Resource Monitor, CPU, Associated Handles); this \
+             version of unwedge cannot ask a live PC yet",
         );
     };
     let who = match (culprit.kind, culprit.certainty) {
@@ -129,7 +130,8 @@ fn by_culprit(request: &Request<'_>, missing: &str) -> Proposal {
         _ => {
             return refused(
                 &format!("that {} is in the way is not certain enough to act on", culprit.name),
-                "run unwedge on the PC itself, where it can ask who holds the file",
+                "look on the PC itself who holds the file (Resource Monitor, CPU, Associated Handles); this \
+             version of unwedge cannot ask a live PC yet",
             );
         }
     };
