@@ -115,9 +115,14 @@ pub(crate) const SEARCHED: [LogKind; 2] = [LogKind::Cbs, LogKind::Dism];
 /// Never fails: what cannot be read is one of [`Facts::gaps`].
 #[must_use]
 pub fn observe(host: &dyn Host, rules: &RuleSet) -> Facts {
+    observe_in_blocks(host, rules, read::BLOCK_BYTES)
+}
+
+/// Like [`observe`], with so many bytes read at a time.
+fn observe_in_blocks(host: &dyn Host, rules: &RuleSet, block_bytes: usize) -> Facts {
     let matcher = Matcher::new(rules);
     let mut facts = Facts { about: about(host), ..Facts::default() };
-    read::logs(host, &matcher, &mut facts);
+    read::logs(host, &matcher, block_bytes, &mut facts);
     state::observe(host, rules, &mut facts);
     facts
 }

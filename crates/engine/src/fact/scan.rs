@@ -3,6 +3,7 @@
 use unwedge_formats::code::{Code, codes_in};
 use unwedge_formats::log::{
     Level, LocalTime, LogKind, Statement, count_lines, csi_stamp, header, line_around, statement,
+    without_mark,
 };
 
 use super::operation::Assembly;
@@ -11,8 +12,6 @@ use crate::rule::{LineMatch, Matcher};
 
 /// Longest excerpt of a line that is kept, in bytes.
 const EXCERPT_BYTES: usize = 400;
-/// Lines looked back over from a continuation line to find the head of its record.
-const LOOK_BACK_LINES: usize = 400;
 
 /// What a scan of all logs carries from block to block.
 #[derive(Debug)]
@@ -23,7 +22,10 @@ pub(super) struct Scan<'m, 'r> {
     source: usize,
     /// Lines before the present block.
     lines: u64,
-    last_time: Option<LocalTime>,
+    /// The time in force at `time_at`: that of the last record before it.
+    time: Option<LocalTime>,
+    /// Offset in the present block.
+    time_at: usize,
     offset_minutes: Option<i32>,
     found: Vec<LineMatch>,
 }
@@ -44,19 +46,21 @@ impl<'m, 'r> Scan<'m, 'r> {
             kind: LogKind::Cbs,
             source: 0,
             lines: 0,
-            last_time: None,
+            time: None,
+            time_at: 0,
             offset_minutes: None,
             found: Vec::new(),
         }
     }
 
-    /// A new file begins; `source` is its place in [`Facts::sources`].
-    pub(super) fn begin(&mut self, kind: LogKind, source: usize) {
+    /// A new file begins; `source` is its place in [`Facts::sources`], `offset_minutes` the offset
+    /// from UTC before the first record that shows one.
+    pub(super) fn begin(&mut self, kind: LogKind, source: usize, offset_minutes: Option<i32>) {
         self.kind = kind;
         self.source = source;
         self.lines = 0;
-        self.last_time = None;
-        self.offset_minutes = None;
+        self.time = None;
+        self.offset_minutes = offset_minutes;
     }
 
     /// The file ends; gives its number of lines.
@@ -82,77 +86,117 @@ impl<'m, 'r> Scan<'m, 'r> {
 
     /// Takes the next block, which begins and ends at line ends (but for the last of a file).
     pub(super) fn block(&mut self, block: &[u8], facts: &mut Facts) {
-        if let Some(offset) = offset_of(block) {
-            self.offset_minutes = Some(offset);
-            if facts.about.utc_offset.is_none() {
-                facts.about.utc_offset = Some(super::read::offset_name(offset));
-            }
-        }
         let (mut at, mut counted) = (0, 0);
+        self.time_at = 0;
         while let Some(hit) = self.matcher.next_hit(block, at) {
             let (line, start, next) = line_around(block, hit);
+            if block[hit] == b'@' {
+                self.stamp(line, facts);
+                // A literal behind it may make the line worth reading.
+                at = hit + 1;
+                continue;
+            }
             self.lines += count_lines(&block[counted..start]);
             counted = start;
             self.hit(block, start, line, facts);
             at = next;
         }
         self.lines += count_lines(&block[counted..]);
-        if let Some(time) = last_time(block) {
-            self.last_time = Some(time);
-            facts.records_seen = true;
+        facts.records_seen |= self.time_in(block, block.len()).is_some();
+    }
+
+    /// The clock may be set to another zone in the middle of a file.
+    fn stamp(&mut self, line: &[u8], facts: &mut Facts) {
+        let Some(offset) = offset_in(line) else { return };
+        self.offset_minutes = Some(offset);
+        if facts.about.utc_offset.is_none() {
+            facts.about.utc_offset = Some(super::read::offset_name(offset));
         }
     }
 
+    /// Time of the record to which the line at `start` of `block` belongs.
+    ///
+    /// No line is looked at twice: each search ends where the one before began.
+    fn time_in(&mut self, block: &[u8], start: usize) -> Option<LocalTime> {
+        let mut end = start;
+        while end > self.time_at {
+            let (line, line_start, _) = line_around(block, end - 1);
+            if let Some(head) = header(without_mark(line)) {
+                self.time = Some(head.time);
+                break;
+            }
+            end = line_start.min(end - 1);
+        }
+        self.time_at = start;
+        self.time
+    }
+
     fn hit(&mut self, block: &[u8], start: usize, line: &[u8], facts: &mut Facts) {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        let lossy = String::from_utf8_lossy(line);
+        let lossy = String::from_utf8_lossy(without_mark(line));
         let line_text: &str = &lossy;
         let hit = match header(line_text.as_bytes()) {
-            Some(head) => Hit {
-                component: std::str::from_utf8(head.component).unwrap_or(""),
-                text: line_text.get(head.text_at..).unwrap_or(""),
-                level: Some(head.level),
-                time: Some(head.time),
-            },
+            Some(head) => {
+                (self.time, self.time_at) = (Some(head.time), start);
+                Hit {
+                    component: std::str::from_utf8(head.component).unwrap_or(""),
+                    text: line_text.get(head.text_at..).unwrap_or(""),
+                    level: Some(head.level),
+                    time: Some(head.time),
+                }
+            }
             None => Hit {
                 component: "",
                 text: line_text,
                 level: None,
-                time: time_before(block, start).or(self.last_time),
+                time: self.time_in(block, start),
             },
         };
-        let place = Place {
-            source: self.source,
-            line: self.lines + 1,
-            time: hit.time,
-            offset_minutes: self.offset_minutes,
-            excerpt: excerpt(line_text),
-        };
-        if let Some(statement) = statement(hit.component.as_bytes(), hit.text)
-            && (hit.level == Some(Level::Error)
-                || !matches!(statement, Statement::DismCallFailed(_)))
-        {
-            self.assembly.take(statement, &place);
-        }
+        let statement = statement(hit.component.as_bytes(), hit.text).filter(|statement| {
+            hit.level == Some(Level::Error) || !matches!(statement, Statement::DismCallFailed(_))
+        });
         let codes = failures_in(hit.text);
         let causes: Vec<Code> = codes.iter().map(|code| code.canonical()).collect();
         let mut found = std::mem::take(&mut self.found);
         self.matcher.on_line(self.kind, hit.component, line_text, &causes, &mut found);
+        if statement.is_some() || !codes.is_empty() || !found.is_empty() {
+            let place = Place {
+                source: self.source,
+                line: self.lines + 1,
+                time: hit.time,
+                offset_minutes: self.offset_minutes,
+                excerpt: excerpt(line_text),
+            };
+            self.keep(place, statement, codes, &mut found, facts);
+        }
+        self.found = found;
+    }
+
+    /// Writes down what a line says.
+    fn keep(
+        &mut self,
+        place: Place,
+        statement: Option<Statement<'_>>,
+        codes: Vec<Code>,
+        found: &mut Vec<LineMatch>,
+        facts: &mut Facts,
+    ) {
+        if let Some(statement) = statement {
+            self.assembly.take(statement, &place);
+        }
         if found.is_empty() {
             if let Some(&code) = codes.first() {
                 facts.unknown.entry(code).or_default().push(place);
             }
-        } else {
-            for known in found.drain(..) {
-                facts.sightings.entry(known.rule).or_default().push(Sighting {
-                    place: place.clone(),
-                    codes: codes.clone(),
-                    subjects: known.subjects,
-                    strong: known.strong,
-                });
-            }
+            return;
         }
-        self.found = found;
+        for known in found.drain(..) {
+            facts.sightings.entry(known.rule).or_default().push(Sighting {
+                place: place.clone(),
+                codes: codes.clone(),
+                subjects: known.subjects,
+                strong: known.strong,
+            });
+        }
     }
 }
 
@@ -167,46 +211,17 @@ fn failures_in(text: &str) -> Vec<Code> {
     codes
 }
 
-/// The offset from UTC that the first dated CSI record of `block` shows.
-fn offset_of(block: &[u8]) -> Option<i32> {
-    let mut from = 0;
+/// The offset from UTC that the first dated CSI record of `head` shows.
+pub(super) fn first_offset(head: &[u8]) -> Option<i32> {
     // A stamp looks like `0000000f@2020/2/5:`; an at sign elsewhere is an address.
-    for _ in 0..64 {
-        let at = from + memchr::memmem::find(&block[from..], b"@20")?;
-        let (line, _, next) = line_around(block, at);
-        if let Some(head) = header(line)
-            && let Some(stamp) = csi_stamp(&line[head.text_at..])
-            && let Some(offset) = stamp.offset_minutes(head.time)
-        {
-            return Some(offset);
-        }
-        from = next.max(at + 1);
-        if from >= block.len() {
-            return None;
-        }
-    }
-    None
+    memchr::memmem::find_iter(head, b"@20").find_map(|at| offset_in(line_around(head, at).0))
 }
 
-/// Time of the record to which the continuation line at `start` belongs.
-fn time_before(block: &[u8], start: usize) -> Option<LocalTime> {
-    let mut end = start;
-    for _ in 0..LOOK_BACK_LINES {
-        if end == 0 {
-            return None;
-        }
-        let (line, line_start, _) = line_around(block, end - 1);
-        if let Some(head) = header(line) {
-            return Some(head.time);
-        }
-        end = line_start.min(end - 1);
-    }
-    None
-}
-
-/// Time of the last record in `block`.
-fn last_time(block: &[u8]) -> Option<LocalTime> {
-    time_before(block, block.len())
+/// The offset from UTC that a line shows, if it is a dated CSI record.
+fn offset_in(line: &[u8]) -> Option<i32> {
+    let line = without_mark(line);
+    let head = header(line)?;
+    csi_stamp(&line[head.text_at..])?.offset_minutes(head.time)
 }
 
 fn excerpt(line: &str) -> String {

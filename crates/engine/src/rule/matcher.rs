@@ -11,6 +11,10 @@ use crate::report::Subject;
 /// Literals of the records that make up sessions, operations and reports.
 ///
 /// Each record that [`unwedge_formats::log::statement`] knows holds one of these or of [`CODED`].
+/// The last are the stamps of CSI records, such as `0000000f@2020/2/5:`.
+///
+/// No literal is shorter than four bytes: by the first four of each, the search passes over two
+/// bytes in three more quickly than by three.
 const STRUCTURE: &[&str] = &[
     " initialized by client ",
     "rocessing started.",
@@ -26,6 +30,9 @@ const STRUCTURE: &[&str] = &[
     "Loaded Servicing Stack",
     "DISM.EXE: ",
     "DismApi.dll: <",
+    "@201",
+    "@202",
+    "@203",
 ];
 
 /// Literals around the codes of failures, in all spellings that these logs use.
@@ -42,7 +49,7 @@ const CODED: &[&str] = &[
     ": 0x8",
     "STATUS_",
     "NTSTATUS",
-    "(F)",
+    "(F) ",
     "ErrorCode",
     "gle=0x",
     "ERROR_",
@@ -100,7 +107,10 @@ impl Literals {
                 needed.push(literal);
             }
         }
-        match packed::Searcher::new(&needed) {
+        // Rules may be many: even a hundred literals are found faster so than by a table.
+        let packed =
+            packed::Config::new().heuristic_pattern_limits(false).builder().extend(&needed).build();
+        match packed {
             Some(searcher) => Literals::Packed(searcher),
             None => Literals::Table(
                 AhoCorasick::new(needed).expect("some dozens of literals make a small automaton"),

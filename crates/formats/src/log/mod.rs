@@ -14,7 +14,7 @@ mod servicing;
 
 pub use decode::{Decoder, Encoding};
 pub use line::{CsiStamp, Header, Level, LocalTime, csi_sequence, csi_stamp, header};
-pub use records::{Record, Records, count_lines, line_around, line_at, records};
+pub use records::{Record, Records, count_lines, line_around, line_at, records, without_mark};
 pub use servicing::{Statement, SystemFileCheck, clean_string, statement};
 
 /// What a text file was recognised as.

@@ -130,42 +130,25 @@ fn ends_line(buffer: &[u8]) -> bool {
 }
 
 /// A byte order mark may open any line: logs are appended to by programs that each write one.
-pub(super) fn without_mark(line: &[u8]) -> &[u8] {
+#[must_use]
+pub fn without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
 /// How many lines end in `buffer`: LF, CR LF and lone CR each count once.
 #[must_use]
 pub fn count_lines(buffer: &[u8]) -> u64 {
-    let feeds = memchr::memchr_iter(b'\n', buffer).count() as u64;
-    // A lone CR is rare; the loop below is only entered for files that have one.
-    let mut lone = 0;
-    let mut at = 0;
-    while let Some(found) = next_lone_return(buffer, at) {
-        lone += 1;
-        at = found + 1;
-    }
-    feeds + lone
-}
-
-/// The next CR at or behind `from` that no LF follows.
-fn next_lone_return(buffer: &[u8], from: usize) -> Option<usize> {
-    /// Long enough for the compiler to compare many bytes at a time.
-    const STRIDE: usize = 4096;
-    let mut at = from;
-    while at + 1 < buffer.len() {
-        let end = (at + STRIDE).min(buffer.len() - 1);
-        let lone = |i: usize| buffer[i] == b'\r' && buffer[i + 1] != b'\n';
-        let any = buffer[at..end]
-            .iter()
-            .zip(&buffer[at + 1..=end])
-            .fold(false, |any, (&here, &next)| any | ((here == b'\r') & (next != b'\n')));
-        if any {
-            return (at..end).find(|&i| lone(i));
-        }
-        at = end;
-    }
-    (at + 1 == buffer.len() && buffer[at] == b'\r').then_some(at)
+    /// Short enough for one byte to hold the count, so that the compiler counts in vectors.
+    const STRIDE: usize = 192;
+    let Some((&last, head)) = buffer.split_last() else { return 0 };
+    let ends = |(&here, &next): (&u8, &u8)| (here == b'\n') | ((here == b'\r') & (next != b'\n'));
+    let strides = head.chunks(STRIDE).zip(buffer[1..].chunks(STRIDE));
+    let counted = strides.map(|(here, next)| {
+        let count =
+            here.iter().zip(next).fold(0_u8, |sum, pair| sum.wrapping_add(ends(pair).into()));
+        u64::from(count)
+    });
+    counted.sum::<u64>() + u64::from(matches!(last, b'\n' | b'\r'))
 }
 
 /// The offset at which the line around `at` begins.
