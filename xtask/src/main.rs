@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to who runs it")]
 
+mod bench;
 mod truth;
 
 use std::path::Path;
@@ -10,9 +11,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 /// Chores of the project
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Chore {
+    /// Measure unwedge beside the tools that people use for the same work
+    Bench(bench::Options),
     /// Print what an expert finds in real evidence beside what unwedge says of it
     Truth,
 }
@@ -20,6 +23,7 @@ enum Chore {
 fn main() -> ExitCode {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in it");
     let done = match Chore::parse() {
+        Chore::Bench(options) => bench::run(&options),
         Chore::Truth => truth::run(project),
     };
     match done {
