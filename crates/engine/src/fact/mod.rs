@@ -5,6 +5,8 @@ mod read;
 mod scan;
 mod series;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
