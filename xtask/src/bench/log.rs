@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::civil::DateTime;
 
 /// Changes with every change of what is written, so that an old file is not taken for a new one.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// What the update that fails at the end could not open.
 pub(super) const LOCKED_FILE: &str = r"C:\Windows\System32\drivers\contosoflt.sys";
 /// Local time is so far behind UTC.
@@ -234,7 +234,7 @@ impl<'w> Log<'w> {
             (self.random.of(&PACKAGES), self.random.of(&FEATURES), self.random.of(&STATES));
         let package =
             format!("{package}~31bf3856ad364e35~amd64~~10.0.26100.{}", self.random.below(3_000));
-        let text = match self.random.below(8) {
+        let text = match self.random.below(11) {
             0 => format!(
                 "Appl: Evaluating package applicability for package {package}, applicable state: {state}"
             ),
@@ -242,6 +242,7 @@ impl<'w> Log<'w> {
             2 | 3 => format!(
                 "Appl: DetectUpdate, Package: {package}, Local Parent: {feature}, Intended State: {state}"
             ),
+            5..=7 => format!("Appl: Update {feature} is {state}"),
             4 => format!(
                 "Appl: detect Parent, Package: {package}, Parent: {}~31bf3856ad364e35~amd64~~, Disposition = Detect, VersionComp: EQ, BuildComp: EQ, RevisionComp: GE, Exist: present",
                 PACKAGES[0]
