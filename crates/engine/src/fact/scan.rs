@@ -8,7 +8,7 @@ use unwedge_formats::log::{
 
 use super::operation::Assembly;
 use super::{Facts, Place, Sighting};
-use crate::rule::{LineMatch, Matcher};
+use crate::rule::{LineMatch, LogLine, Matcher};
 
 /// Longest excerpt of a line that is kept, in bytes.
 const EXCERPT_BYTES: usize = 400;
@@ -157,7 +157,14 @@ impl<'m, 'r> Scan<'m, 'r> {
         let codes = failures_in(hit.text);
         let causes: Vec<Code> = codes.iter().map(|code| code.canonical()).collect();
         let mut found = std::mem::take(&mut self.found);
-        self.matcher.on_line(self.kind, hit.component, line_text, &causes, &mut found);
+        let line = LogLine {
+            log: self.kind,
+            component: hit.component,
+            text: line_text,
+            codes: &causes,
+            loud: matches!(hit.level, Some(Level::Error | Level::Warning)),
+        };
+        self.matcher.on_line(&line, &mut found);
         if statement.is_some() || !codes.is_empty() || !found.is_empty() {
             let place = Place {
                 source: self.source,

@@ -55,6 +55,21 @@ const CODED: &[&str] = &[
     "ERROR_",
 ];
 
+/// A line of a log, as far as rules look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct LogLine<'l> {
+    /// What the log is.
+    pub log: LogKind,
+    /// Component of the record; empty where it names none.
+    pub component: &'l str,
+    /// The whole line.
+    pub text: &'l str,
+    /// Codes of failures that it carries, in canonical form.
+    pub codes: &'l [Code],
+    /// Whether its writer called it an error or a warning.
+    pub loud: bool,
+}
+
 /// What one line of a log gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineMatch {
@@ -171,19 +186,15 @@ impl<'r> Matcher<'r> {
         self.worth_reading.find(block, from)
     }
 
-    /// Which rules `line` is a case of; `codes` are those that it carries, in canonical form.
+    /// Which rules `line` is a case of.
     ///
     /// When a harmless rule knows the line, that one alone is given.
-    pub fn on_line(
-        &self,
-        log: LogKind,
-        component: &str,
-        line: &str,
-        codes: &[Code],
-        found: &mut Vec<LineMatch>,
-    ) {
+    pub fn on_line(&self, line: &LogLine<'_>, found: &mut Vec<LineMatch>) {
         found.clear();
-        if codes.is_empty() && self.uncoded.find(line.as_bytes(), 0).is_none() {
+        if line.codes.is_empty()
+            && !line.loud
+            && self.uncoded.find(line.text.as_bytes(), 0).is_none()
+        {
             return;
         }
         for wanted in &self.lines {
@@ -191,7 +202,7 @@ impl<'r> Matcher<'r> {
             if !harmless && found.iter().any(|known| known.rule == wanted.rule) {
                 continue;
             }
-            if let Some(subjects) = wanted.case_of(log, component, line, codes) {
+            if let Some(subjects) = wanted.case_of(line) {
                 found.push(LineMatch { rule: wanted.rule, subjects, strong: wanted.line.strong });
                 if harmless {
                     return;
@@ -203,26 +214,20 @@ impl<'r> Matcher<'r> {
 
 impl Wanted<'_> {
     /// The subjects that `text` names, if it is what is wanted.
-    fn case_of(
-        &self,
-        log: LogKind,
-        component: &str,
-        text: &str,
-        codes: &[Code],
-    ) -> Option<Vec<Subject>> {
+    fn case_of(&self, line: &LogLine<'_>) -> Option<Vec<Subject>> {
         let wanted = self.line;
-        let holds = |literal: &Finder<'_>| literal.find(text.as_bytes()).is_some();
+        let holds = |literal: &Finder<'_>| literal.find(line.text.as_bytes()).is_some();
         let fits = (wanted.coded.is_empty()
-            || codes.iter().any(|code| wanted.coded.contains(code)))
-            && (wanted.logs.is_empty() || wanted.logs.contains(&log))
-            && wanted.component.as_deref().is_none_or(|want| want == component)
+            || line.codes.iter().any(|code| wanted.coded.contains(code)))
+            && (wanted.logs.is_empty() || wanted.logs.contains(&line.log))
+            && wanted.component.as_deref().is_none_or(|want| want == line.component)
             && self.contains.iter().any(holds)
             && self.also.iter().all(holds)
             && !self.unless.iter().any(holds);
         if !fits {
             return None;
         }
-        subjects_in(wanted, text)
+        subjects_in(wanted, line.text)
     }
 }
 
@@ -271,14 +276,18 @@ mod tests {
         RuleSet { rules: vec![Rule::parse("x", &text).expect("the rule is right")] }
     }
 
+    fn line<'l>(text: &'l str, codes: &'l [Code]) -> LogLine<'l> {
+        LogLine { log: LogKind::Cbs, component: "CSI", text, codes, loud: false }
+    }
+
     #[test]
     fn a_captured_path_is_cleaned() {
         let set = set("[[when]]\ncontains = ['while executing']\n\
              pattern = '''while executing operation \\w+ on (?<file>.+)'''");
         let matcher = Matcher::new(&set);
         let mut found = Vec::new();
-        let line = r"Error STATUS_X while executing operation CreateFile on [l:20]'\SystemRoot\WinSxS\a.dll'";
-        matcher.on_line(LogKind::Cbs, "CSI", line, &[], &mut found);
+        let text = r"Error STATUS_X while executing operation CreateFile on [l:20]'\SystemRoot\WinSxS\a.dll'";
+        matcher.on_line(&line(text, &[]), &mut found);
         let want = Subject { kind: SubjectKind::File, name: r"C:\Windows\WinSxS\a.dll".into() };
         assert_eq!(found[0].subjects, [want]);
     }
@@ -288,9 +297,9 @@ mod tests {
         let set = set("[[when]]\ncontains = ['Failed to']\ncoded = true");
         let matcher = Matcher::new(&set);
         let mut found = Vec::new();
-        matcher.on_line(LogKind::Cbs, "CBS", "Failed to x", &[Code(0x8007_0005)], &mut found);
+        matcher.on_line(&line("Failed to x", &[Code(0x8007_0005)]), &mut found);
         assert_eq!(found, []);
-        matcher.on_line(LogKind::Cbs, "CBS", "Failed to x", &[Code(0x8007_0020)], &mut found);
+        matcher.on_line(&line("Failed to x", &[Code(0x8007_0020)]), &mut found);
         assert_eq!(found.len(), 1);
     }
 }

@@ -14,7 +14,7 @@ use unwedge_formats::log::LogKind;
 use crate::report::{Category, Role, Severity, SubjectKind};
 
 pub use load::RuleError;
-pub use matcher::{LineMatch, Matcher};
+pub use matcher::{LineMatch, LogLine, Matcher};
 
 /// All rules, in the order of their ids.
 #[derive(Debug)]
