@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use unwedge_formats::code::Code;
 
 use super::{Case, Standing, UNEXPLAINED};
-use crate::fact::{Facts, Operation, Outcome, Place, Sighting};
+use crate::fact::{Facts, Operation, OperationKind, Outcome, Place, Sighting};
 use crate::report::{Subject, SubjectKind};
-use crate::rule::{Predicate, RuleIndex, RuleSet, Weight};
+use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
 
 /// What CBS calls a package that belongs to no KB.
 const PLACEHOLDER_KB: &str = "KB777778";
@@ -83,6 +83,8 @@ fn blame_operation(
         guilty.keys().copied().chain(by_outcome.iter().copied()).collect();
     let guilty_rules: Vec<RuleIndex> = match told.is_empty() {
         false => told.into_iter().collect(),
+        // What sfc could not put right is damage of the store, and its report tells the files.
+        true if operation.kind == OperationKind::SystemFileCheck => store_damage(rules),
         true => rules.index(UNEXPLAINED).into_iter().collect(),
     };
     for rule in guilty_rules {
@@ -112,6 +114,13 @@ fn blame_operation(
         let subjects = operation.subject.iter().chain(&operation.package).cloned().chain(kb);
         case.see(&operation.place, &[], &subjects.collect::<Vec<_>>(), 0);
     }
+}
+
+/// Rules about damage of the component store.
+fn store_damage(rules: &RuleSet) -> Vec<RuleIndex> {
+    let damage = |when: &Predicate| matches!(when, Predicate::Store(StoreState::Damaged));
+    let rules = rules.rules.iter().enumerate();
+    rules.filter(|(_, rule)| rule.when.iter().any(damage)).map(|(index, _)| index).collect()
 }
 
 /// The first lines that carry the code an operation ended with lie nearest to its cause.

@@ -98,7 +98,17 @@ pub fn header(line: &[u8]) -> Option<Header<'_>> {
         b"Warning" | b"WARNING" => Level::Warning,
         _ => return None,
     };
-    let component_at = level_end + line[level_end..].iter().position(|&b| b != b' ')?;
+    let mut component_at = level_end + line[level_end..].iter().position(|&b| b != b' ')?;
+    // An event code may stand between: `Error      [0x018005] CSI    0000002b (F) …`.
+    if line[component_at..].starts_with(b"[0x")
+        && let Some(close) = line[component_at..].iter().take(14).position(|&b| b == b']')
+    {
+        let behind = component_at + close + 1;
+        let blanks = line[behind..].iter().position(|&b| b != b' ')?;
+        if matches!(line[behind + blanks..].get(..4), Some(b"CSI " | b"CBS ")) {
+            component_at = behind + blanks;
+        }
+    }
     let (component, text_at) = component(line, component_at);
     Some(Header { time, level, component, text_at })
 }
@@ -245,6 +255,14 @@ mod tests {
         let head = header(line).unwrap();
         assert_eq!(head.component, b"CSI");
         assert_eq!(&line[head.text_at..][..8], b"00000032");
+    }
+
+    #[test]
+    fn an_event_code_may_stand_before_the_component() {
+        let line = b"2014-10-01 22:11:50, Error      [0x018005] CSI    0000002b (F) Failed";
+        let head = header(line).unwrap();
+        assert_eq!(head.component, b"CSI");
+        assert_eq!(&line[head.text_at..], b"0000002b (F) Failed");
     }
 
     #[test]
