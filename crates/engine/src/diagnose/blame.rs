@@ -12,6 +12,9 @@ use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
 /// What CBS calls a package that belongs to no KB.
 const PLACEHOLDER_KB: &str = "KB777778";
 
+/// DISM ends so many seconds behind the session that it asked for, at most.
+const ECHO_SECONDS: i64 = 60;
+
 /// Rules to blame, and what is left over.
 pub(super) struct Blame {
     /// What each rule explains.
@@ -83,6 +86,8 @@ fn blame_operation(
         guilty.keys().copied().chain(by_outcome.iter().copied()).collect();
     let guilty_rules: Vec<RuleIndex> = match told.is_empty() {
         false => told.into_iter().collect(),
+        // DISM only says that it failed; what the servicing stack did for it failed just before.
+        true if repeats_another(facts, operation) => return,
         // What sfc could not put right is damage of the store, and its report tells the files.
         true if operation.kind == OperationKind::SystemFileCheck => store_damage(rules),
         true => rules.index(UNEXPLAINED).into_iter().collect(),
@@ -114,6 +119,22 @@ fn blame_operation(
         let subjects = operation.subject.iter().chain(&operation.package).cloned().chain(kb);
         case.see(&operation.place, &[], &subjects.collect::<Vec<_>>(), 0);
     }
+}
+
+/// Whether a command of DISM, of which nothing more is told, failed right behind something that the
+/// servicing stack tried and that another log tells about.
+fn repeats_another(facts: &Facts, operation: &Operation) -> bool {
+    if operation.kind != OperationKind::DismCommand {
+        return false;
+    }
+    let Some(ended) = operation.place.time else { return false };
+    facts.operations.iter().any(|other| {
+        other.outcome == Outcome::Failed
+            && other.kind != OperationKind::DismCommand
+            && other.place.time.is_some_and(|time| {
+                (0..=ECHO_SECONDS).contains(&(ended.as_seconds() - time.as_seconds()))
+            })
+    })
 }
 
 /// Rules about damage of the component store.
