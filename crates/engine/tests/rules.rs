@@ -15,6 +15,8 @@
 //! last. `resolved` says that it is over. What is not said of a finding is not compared, but every
 //! finding must be named: a case shows exactly these and no other.
 
+#![expect(clippy::unwrap_used, reason = "all of this file is a test, its small functions too")]
+
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
