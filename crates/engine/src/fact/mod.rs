@@ -1,5 +1,6 @@
 //! Facts: what the evidence of one PC says, before anything is concluded from it.
 
+mod cut;
 mod operation;
 mod read;
 mod scan;

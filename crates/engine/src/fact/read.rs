@@ -1,31 +1,31 @@
 //! Reads the logs of a host: recognised by content, in the order of their time, block by block.
 
 use std::io::Read;
+use std::sync::mpsc;
+use std::thread;
 
 use unwedge_formats::log::{
-    Decoder, Encoding, LocalTime, LogKind, Records, count_lines, csi_sequence, header, line_around,
-    recognise, without_mark,
+    Decoder, Encoding, LocalTime, LogKind, Records, count_lines, recognise,
 };
 use unwedge_host::container::{self, Member};
 use unwedge_host::{Evidence, Host};
 
+use super::cut::{Cutter, LONGEST_LINE_BYTES, Piece, Text};
 use super::scan::{Scan, first_offset};
 use super::{Facts, SEARCHED};
 use crate::report::{GapNote, Source};
 use crate::rule::Matcher;
 
 /// Bytes searched at a time: what was just read is still in the cache of the processor's core.
-pub(super) const BLOCK_BYTES: usize = 128 << 10;
-/// Bytes that [`Encoding::of`] may need.
-const ENCODING_BYTES: usize = 64;
-/// A line longer than this is passed over; real ones stay under a few thousand.
-const LONGEST_LINE_BYTES: usize = 1 << 20;
+pub(super) const BLOCK_BYTES: usize = 256 << 10;
+/// Files from this size on, as stored, are worth a second thread.
+const LARGE_BYTES: u64 = 4 << 20;
+/// At most so many blocks wait to be read: a slow reader must not fill the memory.
+const BLOCKS_AHEAD: usize = 8;
 /// Bytes of a file that tell what it is.
 const HEAD_BYTES: usize = 64 << 10;
 /// At most so many gaps a file are told apart; more are counted.
 const MOST_GAPS: usize = 20;
-/// Bytes of a log in which the numbers of CSI records are looked at.
-const NUMBERED_BYTES: usize = 1 << 20;
 /// Jumps in the numbering of CSI records, in the head of a file, that show an excerpt.
 const JUMPS_OF_AN_EXCERPT: usize = 3;
 
@@ -133,9 +133,10 @@ fn read_one(log: &Found<'_>, block_bytes: usize, scan: &mut Scan<'_, '_>, facts:
         lines: 0,
     });
     scan.begin(log.kind, index, log.first_offset);
+    let large = log.evidence.size_bytes >= LARGE_BYTES;
     let mut gaps = Gaps { source: &log.source, first: facts.gaps.len(), told: 0, more: 0 };
     let size = container::read(&|| log.host.open_evidence(&log.evidence), &log.member, |reader| {
-        blocks(Text::new(reader), block_bytes, scan, facts, &mut gaps)
+        pieces(Text::new(reader), block_bytes, large, scan, facts, &mut gaps)
     });
     match size {
         Ok(size) => facts.sources[index].size_bytes = size,
@@ -168,199 +169,92 @@ impl Gaps<'_> {
     }
 }
 
-/// Feeds `scan` with blocks that end at line ends; gives the decoded size in bytes.
+/// Reads the pieces of `text` in their order; gives the decoded size in bytes.
 ///
-/// Where a block ends must not show in what is found.
-fn blocks(
-    mut text: Text<'_>,
+/// In a large file the lines worth reading are read while the next block is searched.
+fn pieces(
+    text: Text<'_>,
     block_bytes: usize,
+    large: bool,
     scan: &mut Scan<'_, '_>,
     facts: &mut Facts,
     gaps: &mut Gaps<'_>,
 ) -> u64 {
-    let mut buffer = Vec::with_capacity(block_bytes + LONGEST_LINE_BYTES);
-    let mut numbers = Numbers::default();
-    let (mut size, mut skipping) = (0_u64, false);
-    let broken = loop {
-        let kept = buffer.len();
-        // A line is as long as it is, wherever a block ends in it.
-        let read = text.read(block_bytes.min(LONGEST_LINE_BYTES + 1 - kept), &mut buffer);
-        size += (buffer.len() - kept) as u64;
-        match read {
-            Ok(0) => break None,
-            Ok(_) => {}
-            Err(why) => break Some(why),
-        }
-        let mut from = kept;
-        if skipping {
-            let Some(next) = behind_line(&buffer) else {
-                keep_return(&mut buffer);
-                continue;
-            };
-            buffer.drain(..next);
-            scan.skip_line();
-            (skipping, from) = (false, 0);
-        }
-        let end = whole_lines(&buffer, from);
-        if end > 0 {
-            numbers.watch(&buffer[..end]);
-            searched(&buffer[..end], scan, facts, gaps);
-            buffer.drain(..end);
-        } else if buffer.len() > LONGEST_LINE_BYTES {
-            let why = format!("longer than {LONGEST_LINE_BYTES} bytes, passed over");
-            gaps.tell(facts, Some(scan.line()), "a line", &why);
-            keep_return(&mut buffer);
-            skipping = true;
-        }
+    let (matcher, kind, first) = (scan.matcher(), scan.kind(), gaps.first);
+    let source = gaps.source;
+    let end = if large {
+        thread::scope(|scope| {
+            let (send, receive) = mpsc::sync_channel(BLOCKS_AHEAD);
+            let (give_back, spare) = mpsc::channel();
+            let facts = &mut *facts;
+            let reading = scope.spawn(move || {
+                for piece in receive {
+                    // When the other side has ended it wants no buffer back.
+                    let _ =
+                        read_piece(piece, scan, facts, gaps).map(|buffer| give_back.send(buffer));
+                }
+            });
+            let mut cutter = Cutter::new(matcher, block_bytes);
+            let end = cutter.cut(text, &mut |piece| {
+                // Only a panic of the other side closes the channel, and joining tells of it.
+                let _ = send.send(piece);
+                spare.try_recv().ok()
+            });
+            drop(send);
+            reading.join().expect("reading lines does not panic");
+            end
+        })
+    } else {
+        Cutter::new(matcher, block_bytes)
+            .cut(text, &mut |piece| read_piece(piece, scan, facts, gaps))
     };
-    if skipping && !buffer.is_empty() {
-        scan.skip_line();
-    } else if !skipping {
-        if broken.is_none() {
-            half_written(&buffer, scan, facts, gaps);
-        }
-        numbers.watch(&buffer);
-        searched(&buffer, scan, facts, gaps);
-    }
-    if let Some(why) = broken {
-        gaps.tell(facts, Some(scan.line()), "the rest of the file", &why.to_string());
-    }
     // In dism.log the numbers jump, because most CSI records go to CBS.log.
-    if scan.kind() == LogKind::Cbs && numbers.jumps >= JUMPS_OF_AN_EXCERPT {
+    if kind == LogKind::Cbs && end.jumps >= JUMPS_OF_AN_EXCERPT {
         facts.is_excerpt = true;
         let why = "numbers are missing between them: an extract of a log";
-        facts.gaps.insert(gaps.first, gap(gaps.source, None, "records", why));
+        facts.gaps.insert(first, gap(source, None, "records", why));
     }
-    size
+    end.size_bytes
 }
 
-/// A file as UTF-8, or as it is when it is of no encoding that needs decoding.
-struct Text<'r> {
-    reader: &'r mut dyn Read,
-    begun: bool,
-    decoder: Option<Decoder>,
-    raw: Vec<u8>,
-}
-
-impl<'r> Text<'r> {
-    fn new(reader: &'r mut dyn Read) -> Self {
-        Text { reader, begun: false, decoder: None, raw: Vec::new() }
-    }
-
-    /// Reads about `most` bytes onto the end of `into`; gives how many the file had, 0 at its end.
-    ///
-    /// What was read before an error is kept.
-    fn read(&mut self, most: usize, into: &mut Vec<u8>) -> std::io::Result<usize> {
-        let most = if self.begun { most } else { most.max(ENCODING_BYTES) };
-        let kept = into.len();
-        into.resize(kept + most, 0);
-        let (read, result) = read_full(self.reader, &mut into[kept..]);
-        into.truncate(kept + read);
-        if !self.begun {
-            self.begun = true;
-            self.decoder = Decoder::new(Encoding::of(&into[kept..]));
+/// Reads one piece; gives the buffer of a block back to be used again.
+fn read_piece(
+    piece: Piece,
+    scan: &mut Scan<'_, '_>,
+    facts: &mut Facts,
+    gaps: &mut Gaps<'_>,
+) -> Option<Vec<u8>> {
+    let line = Some(scan.line());
+    match piece {
+        Piece::Block { lines, survey } => {
+            if survey.has_zeros {
+                damaged(&lines, scan.line(), facts, gaps);
+            }
+            scan.block(&lines, &survey, facts);
+            return Some(lines);
         }
-        if let Some(decoder) = &mut self.decoder {
-            self.raw.clear();
-            self.raw.extend_from_slice(&into[kept..]);
-            into.truncate(kept);
-            decoder.decode(&self.raw, into);
+        Piece::LineTooLong => {
+            let why = format!("longer than {LONGEST_LINE_BYTES} bytes, passed over");
+            gaps.tell(facts, line, "a line", &why);
+            scan.skip_line();
         }
-        result.map(|()| read)
+        Piece::HalfWritten => {
+            gaps.tell(facts, line, "the last record", "half-written: cut off in the middle");
+        }
+        Piece::Broken(why) => gaps.tell(facts, line, "the rest of the file", &why),
     }
+    None
 }
 
-/// The offset behind the last line of `buffer` that surely ended; nothing before `from` did.
-fn whole_lines(buffer: &[u8], from: usize) -> usize {
-    if let Some(feed) = memchr::memrchr(b'\n', &buffer[from..]) {
-        return from + feed + 1;
-    }
-    // Files whose lines end with lone CRs are read all the same. A CR at the very end may be half
-    // of a CR LF.
-    let from = from.saturating_sub(1);
-    let sure = &buffer[from..buffer.len().saturating_sub(1).max(from)];
-    memchr::memrchr(b'\r', sure).map_or(0, |at| from + at + 1)
-}
-
-/// The offset behind the first line of `buffer`, if that surely ended.
-fn behind_line(buffer: &[u8]) -> Option<usize> {
-    let at = memchr::memchr2(b'\n', b'\r', buffer)?;
-    match buffer[at..] {
-        [b'\r'] => None,
-        [b'\r', b'\n', ..] => Some(at + 2),
-        _ => Some(at + 1),
-    }
-}
-
-/// Empties `buffer` but for a CR at its end, which is half of a line end or a whole one.
-fn keep_return(buffer: &mut Vec<u8>) {
-    let ended = buffer.last() == Some(&b'\r');
-    buffer.clear();
-    if ended {
-        buffer.push(b'\r');
-    }
-}
-
-/// Searches a block and tells its damaged places: text of these logs holds no zero bytes.
-fn searched(block: &[u8], scan: &mut Scan<'_, '_>, facts: &mut Facts, gaps: &mut Gaps<'_>) {
-    let (mut line, mut counted, mut from) = (scan.line(), 0, 0);
+/// Tells the damaged places of a block: text of these logs holds no zero bytes.
+fn damaged(block: &[u8], first_line: u64, facts: &mut Facts, gaps: &mut Gaps<'_>) {
+    let (mut line, mut counted, mut from) = (first_line, 0, 0);
     while let Some(at) = memchr::memchr(0, &block[from..]).map(|i| from + i) {
         line += count_lines(&block[counted..at]);
         gaps.tell(facts, Some(line), "a record", "not text: zero bytes stand in it");
         counted = at;
         from = memchr::memchr2(b'\n', b'\r', &block[at..]).map_or(block.len(), |i| at + i);
     }
-    scan.block(block, facts);
-}
-
-/// The numbers of the CSI records in the head of a file.
-///
-/// They tell when records are missing between others: what is not there cannot be called healthy.
-#[derive(Debug, Default)]
-struct Numbers {
-    watched_bytes: usize,
-    previous: Option<u32>,
-    jumps: usize,
-}
-
-impl Numbers {
-    fn watch(&mut self, block: &[u8]) {
-        let rest = NUMBERED_BYTES - self.watched_bytes;
-        let head = &block[..block.len().min(rest)];
-        self.watched_bytes += head.len();
-        for at in memchr::memmem::find_iter(head, b" CSI ") {
-            let line = without_mark(line_around(block, at).0);
-            let Some(head) = header(line).filter(|head| head.component == b"CSI") else { continue };
-            let Some(number) = csi_sequence(&line[head.text_at..]) else { continue };
-            if self.previous.is_some_and(|previous| number > previous.saturating_add(1)) {
-                self.jumps += 1;
-            }
-            self.previous = Some(number);
-        }
-    }
-}
-
-/// The last line of a log that is being written may end in the middle of its head.
-fn half_written(buffer: &[u8], scan: &Scan<'_, '_>, facts: &mut Facts, gaps: &mut Gaps<'_>) {
-    let last = memchr::memrchr2(b'\n', b'\r', buffer).map_or(buffer, |i| &buffer[i + 1..]);
-    let dated = last.len() < 44 && last.len() >= 2 && last.starts_with(b"20");
-    if dated && header(last).is_none() {
-        let line = scan.line() + count_lines(buffer);
-        gaps.tell(facts, Some(line), "the last record", "half-written: cut off in the middle");
-    }
-}
-
-fn read_full(reader: &mut dyn Read, into: &mut [u8]) -> (usize, std::io::Result<()>) {
-    let mut filled = 0;
-    while filled < into.len() {
-        match reader.read(&mut into[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Err(error)),
-        }
-    }
-    (filled, Ok(()))
 }
 
 fn decoded(head: &[u8]) -> Vec<u8> {

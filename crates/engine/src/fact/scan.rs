@@ -1,11 +1,11 @@
-//! Searches one decoded log block by block: hit, widen to the line, read only that.
+//! Reads the lines worth reading of one log, block by block.
 
 use unwedge_formats::code::{Code, codes_in};
 use unwedge_formats::log::{
-    Level, LocalTime, LogKind, Statement, count_lines, csi_stamp, header, line_around, statement,
-    without_mark,
+    Level, LocalTime, LogKind, Statement, csi_stamp, header, line_around, statement, without_mark,
 };
 
+use super::cut::Survey;
 use super::operation::Assembly;
 use super::{Facts, Place, Sighting};
 use crate::rule::{LineMatch, LogLine, Matcher};
@@ -85,24 +85,25 @@ impl<'m, 'r> Scan<'m, 'r> {
     }
 
     /// Takes the next block, which begins and ends at line ends (but for the last of a file).
-    pub(super) fn block(&mut self, block: &[u8], facts: &mut Facts) {
-        let (mut at, mut counted) = (0, 0);
+    pub(super) fn block(&mut self, block: &[u8], survey: &Survey, facts: &mut Facts) {
+        let before = self.lines;
         self.time_at = 0;
-        while let Some(hit) = self.matcher.next_hit(block, at) {
-            let (line, start, next) = line_around(block, hit);
-            if block[hit] == b'@' {
+        for hit in &survey.hits {
+            let line = &block[hit.line.clone()];
+            if hit.found == b'@' {
                 self.stamp(line, facts);
-                // A literal behind it may make the line worth reading.
-                at = hit + 1;
                 continue;
             }
-            self.lines += count_lines(&block[counted..start]);
-            counted = start;
-            self.hit(block, start, line, facts);
-            at = next;
+            self.lines = before + hit.lines_before;
+            self.hit(block, hit.line.start, line, facts);
         }
-        self.lines += count_lines(&block[counted..]);
+        self.lines = before + survey.lines;
         facts.records_seen |= self.time_in(block, block.len()).is_some();
+    }
+
+    /// The rules it looks with.
+    pub(super) fn matcher(&self) -> &'m Matcher<'r> {
+        self.matcher
     }
 
     /// The clock may be set to another zone in the middle of a file.

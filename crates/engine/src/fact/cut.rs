@@ -1,0 +1,287 @@
+//! Cuts a file to blocks of whole lines and finds what is worth reading in them.
+//!
+//! Nothing here depends on what was found before, so it can run ahead of the reading.
+
+use std::io::Read;
+use std::ops::Range;
+
+use unwedge_formats::log::{
+    Decoder, Encoding, count_lines, csi_sequence, header, line_around, without_mark,
+};
+
+use crate::rule::Matcher;
+
+/// Bytes that [`Encoding::of`] may need.
+const ENCODING_BYTES: usize = 64;
+/// A line longer than this is passed over; real ones stay under a few thousand.
+pub(super) const LONGEST_LINE_BYTES: usize = 1 << 20;
+/// Bytes of a log in which the numbers of CSI records are looked at.
+const NUMBERED_BYTES: usize = 1 << 20;
+
+/// A part of a file, in the order of the file.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Whole lines (but for the last of a file), and what is worth reading in them.
+    Block {
+        /// The lines.
+        lines: Vec<u8>,
+        /// What stands in them.
+        survey: Survey,
+    },
+    /// A line of more than [`LONGEST_LINE_BYTES`], left out.
+    LineTooLong,
+    /// The next block ends in the middle of the head of a record.
+    HalfWritten,
+    /// Reading stopped here, for this reason.
+    Broken(String),
+}
+
+/// What stands where in a block.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Places worth reading, in their order; several may lie in one line.
+    pub(super) hits: Vec<Hit>,
+    /// How many lines end in the block.
+    pub(super) lines: u64,
+    /// Whether a zero byte stands in it, which text never holds.
+    pub(super) has_zeros: bool,
+}
+
+/// A place worth reading.
+#[derive(Debug)]
+pub(super) struct Hit {
+    /// What was found there, by its first byte: an at sign is the stamp of a CSI record.
+    pub(super) found: u8,
+    /// The line around it, without its end.
+    pub(super) line: Range<usize>,
+    /// How many lines of the block end before it.
+    pub(super) lines_before: u64,
+}
+
+/// What is known of a file when it was cut.
+#[derive(Debug)]
+pub(super) struct End {
+    /// Bytes after decoding.
+    pub(super) size_bytes: u64,
+    /// How often the numbers of CSI records jumped in its head.
+    pub(super) jumps: usize,
+}
+
+/// Cuts files.
+#[derive(Debug)]
+pub(super) struct Cutter<'m, 'r> {
+    matcher: &'m Matcher<'r>,
+    block_bytes: usize,
+    numbers: Numbers,
+    size_bytes: u64,
+}
+
+impl<'m, 'r> Cutter<'m, 'r> {
+    pub(super) fn new(matcher: &'m Matcher<'r>, block_bytes: usize) -> Self {
+        Cutter { matcher, block_bytes, numbers: Numbers::default(), size_bytes: 0 }
+    }
+
+    /// Hands the pieces of `text` to `take`, which may give a used buffer back.
+    ///
+    /// Where a block ends must not show in what is found.
+    pub(super) fn cut(
+        &mut self,
+        mut text: Text<'_>,
+        take: &mut dyn FnMut(Piece) -> Option<Vec<u8>>,
+    ) -> End {
+        let mut buffer = Vec::with_capacity(self.block_bytes);
+        let mut skipping = false;
+        let broken = loop {
+            let kept = buffer.len();
+            // A line is as long as it is, wherever a block ends in it.
+            let most = self.block_bytes.min(LONGEST_LINE_BYTES + 1 - kept);
+            let read = text.read(most, &mut buffer);
+            self.size_bytes += (buffer.len() - kept) as u64;
+            match read {
+                Ok(0) => break None,
+                Ok(_) => {}
+                Err(why) => break Some(why),
+            }
+            let mut from = kept;
+            if skipping {
+                let Some(next) = behind_line(&buffer) else {
+                    keep_return(&mut buffer);
+                    continue;
+                };
+                buffer.drain(..next);
+                (skipping, from) = (false, 0);
+            }
+            let end = whole_lines(&buffer, from);
+            if end > 0 {
+                buffer = self.block(buffer, end, take);
+            } else if buffer.len() > LONGEST_LINE_BYTES {
+                take(Piece::LineTooLong);
+                keep_return(&mut buffer);
+                skipping = true;
+            }
+        };
+        if !skipping {
+            if broken.is_none() && is_half_written(&buffer) {
+                let line = memchr::memrchr2(b'\n', b'\r', &buffer).map_or(0, |at| at + 1);
+                buffer = self.block(buffer, line, take);
+                take(Piece::HalfWritten);
+            }
+            let end = buffer.len();
+            self.block(buffer, end, take);
+        }
+        if let Some(why) = broken {
+            take(Piece::Broken(why.to_string()));
+        }
+        End { size_bytes: self.size_bytes, jumps: self.numbers.jumps }
+    }
+
+    /// Hands the first `end` bytes of `buffer` over; gives a buffer with the rest.
+    fn block(
+        &mut self,
+        mut buffer: Vec<u8>,
+        end: usize,
+        take: &mut dyn FnMut(Piece) -> Option<Vec<u8>>,
+    ) -> Vec<u8> {
+        let rest = buffer.split_off(end);
+        self.numbers.watch(&buffer);
+        let survey = survey(self.matcher, &buffer);
+        let mut next = take(Piece::Block { lines: buffer, survey }).unwrap_or_default();
+        next.clear();
+        next.extend_from_slice(&rest);
+        next
+    }
+}
+
+/// Finds the lines of `block` that are worth reading.
+fn survey(matcher: &Matcher<'_>, block: &[u8]) -> Survey {
+    let mut survey = Survey { has_zeros: memchr::memchr(0, block).is_some(), ..Survey::default() };
+    let (mut at, mut counted) = (0, 0);
+    while let Some(hit) = matcher.next_hit(block, at) {
+        let (line, start, next) = line_around(block, hit);
+        survey.lines += count_lines(&block[counted..start]);
+        counted = start;
+        survey.hits.push(Hit {
+            found: block[hit],
+            line: start..start + line.len(),
+            lines_before: survey.lines,
+        });
+        // Behind a stamp another literal may make the same line worth reading.
+        at = if block[hit] == b'@' { hit + 1 } else { next };
+    }
+    survey.lines += count_lines(&block[counted..]);
+    survey
+}
+
+/// A file as UTF-8, or as it is when it is of no encoding that needs decoding.
+pub(super) struct Text<'r> {
+    reader: &'r mut dyn Read,
+    begun: bool,
+    decoder: Option<Decoder>,
+    raw: Vec<u8>,
+}
+
+impl<'r> Text<'r> {
+    pub(super) fn new(reader: &'r mut dyn Read) -> Self {
+        Text { reader, begun: false, decoder: None, raw: Vec::new() }
+    }
+
+    /// Reads about `most` bytes onto the end of `into`; gives how many the file had, 0 at its end.
+    ///
+    /// What was read before an error is kept.
+    fn read(&mut self, most: usize, into: &mut Vec<u8>) -> std::io::Result<usize> {
+        let most = if self.begun { most } else { most.max(ENCODING_BYTES) };
+        let kept = into.len();
+        into.resize(kept + most, 0);
+        let (read, result) = read_full(self.reader, &mut into[kept..]);
+        into.truncate(kept + read);
+        if !self.begun {
+            self.begun = true;
+            self.decoder = Decoder::new(Encoding::of(&into[kept..]));
+        }
+        if let Some(decoder) = &mut self.decoder {
+            self.raw.clear();
+            self.raw.extend_from_slice(&into[kept..]);
+            into.truncate(kept);
+            decoder.decode(&self.raw, into);
+        }
+        result.map(|()| read)
+    }
+}
+
+/// The offset behind the last line of `buffer` that surely ended; nothing before `from` did.
+fn whole_lines(buffer: &[u8], from: usize) -> usize {
+    if let Some(feed) = memchr::memrchr(b'\n', &buffer[from..]) {
+        return from + feed + 1;
+    }
+    // Files whose lines end with lone CRs are read all the same. A CR at the very end may be half
+    // of a CR LF.
+    let from = from.saturating_sub(1);
+    let sure = &buffer[from..buffer.len().saturating_sub(1).max(from)];
+    memchr::memrchr(b'\r', sure).map_or(0, |at| from + at + 1)
+}
+
+/// The offset behind the first line of `buffer`, if that surely ended.
+fn behind_line(buffer: &[u8]) -> Option<usize> {
+    let at = memchr::memchr2(b'\n', b'\r', buffer)?;
+    match buffer[at..] {
+        [b'\r'] => None,
+        [b'\r', b'\n', ..] => Some(at + 2),
+        _ => Some(at + 1),
+    }
+}
+
+/// Empties `buffer` but for a CR at its end, which is half of a line end or a whole one.
+fn keep_return(buffer: &mut Vec<u8>) {
+    let ended = buffer.last() == Some(&b'\r');
+    buffer.clear();
+    if ended {
+        buffer.push(b'\r');
+    }
+}
+
+/// The last line of a log that is being written may end in the middle of its head.
+fn is_half_written(buffer: &[u8]) -> bool {
+    let last = memchr::memrchr2(b'\n', b'\r', buffer).map_or(buffer, |i| &buffer[i + 1..]);
+    let dated = last.len() < 44 && last.len() >= 2 && last.starts_with(b"20");
+    dated && header(last).is_none()
+}
+
+/// The numbers of the CSI records in the head of a file.
+///
+/// They tell when records are missing between others: what is not there cannot be called healthy.
+#[derive(Debug, Default)]
+struct Numbers {
+    watched_bytes: usize,
+    previous: Option<u32>,
+    jumps: usize,
+}
+
+impl Numbers {
+    fn watch(&mut self, block: &[u8]) {
+        let rest = NUMBERED_BYTES - self.watched_bytes;
+        let head = &block[..block.len().min(rest)];
+        self.watched_bytes += head.len();
+        for at in memchr::memmem::find_iter(head, b" CSI ") {
+            let line = without_mark(line_around(block, at).0);
+            let Some(head) = header(line).filter(|head| head.component == b"CSI") else { continue };
+            let Some(number) = csi_sequence(&line[head.text_at..]) else { continue };
+            if self.previous.is_some_and(|previous| number > previous.saturating_add(1)) {
+                self.jumps += 1;
+            }
+            self.previous = Some(number);
+        }
+    }
+}
+
+fn read_full(reader: &mut dyn Read, into: &mut [u8]) -> (usize, std::io::Result<()>) {
+    let mut filled = 0;
+    while filled < into.len() {
+        match reader.read(&mut into[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Err(error)),
+        }
+    }
+    (filled, Ok(()))
+}
