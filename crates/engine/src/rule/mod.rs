@@ -194,11 +194,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_built_in_rule_loads_and_names_only_rules_that_exist() {
+    fn every_built_in_rule_loads_and_names_only_rules_and_repairs_that_exist() {
         let set = RuleSet::built_in();
         for rule in &set.rules {
             for other in &rule.explains {
                 assert!(set.get(other).is_some(), "{} explains {other}, which is no rule", rule.id);
+            }
+            for repair in &rule.repairs {
+                let known = crate::recipe::RECIPES.iter().any(|recipe| recipe.id == *repair);
+                assert!(known, "{} names the repair {repair}, which does not exist", rule.id);
             }
             assert!(!rule.sources.is_empty(), "{} names no source", rule.id);
             assert!(rule.title.len() <= 80 && !rule.title.ends_with('.'), "title of {}", rule.id);
