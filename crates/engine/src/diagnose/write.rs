@@ -6,7 +6,7 @@ use unwedge_formats::code::Code;
 
 use super::culprit::culprit;
 use super::{Case, Standing, UNEXPLAINED};
-use crate::fact::{self, DamagedFile, Facts, Outcome, Place, StoreReport, offset_name};
+use crate::fact::{self, DamagedFile, Facts, Outcome, Place, StoreReport};
 use crate::report::{
     Category, Citation, Finding, Ignored, Operation, OperationOutcome, Role, Severity, Subject,
     SubjectKind, Verdict,
@@ -159,10 +159,7 @@ fn cited(facts: &Facts, case: &Case) -> Vec<Citation> {
 }
 
 pub(super) fn citation(facts: &Facts, place: &Place) -> Citation {
-    let time = place.time.map(|time| match place.offset_minutes {
-        Some(minutes) => format!("{time}{}", offset_name(minutes)),
-        None => time.to_string(),
-    });
+    let time = place.time_told();
     match facts.sources.get(place.source) {
         Some(source) => Citation {
             source: source.source.clone(),

@@ -6,6 +6,7 @@ mod read;
 mod scan;
 mod series;
 mod state;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +20,9 @@ use unwedge_host::{Host, WinPath};
 use crate::report::{AboutPc, GapNote, Source, Subject};
 use crate::rule::{Matcher, RuleIndex, RuleSet};
 
-pub use operation::{DamagedFile, Operation, OperationKind, Outcome, StoreReport};
-pub(crate) use read::offset_name;
+pub use operation::{Operation, OperationKind, Outcome};
 pub use series::Series;
+pub use store::{DamagedFile, StoreReport};
 
 /// Everything that was read from one PC, in the order of time.
 #[derive(Debug, Default)]
@@ -67,6 +68,21 @@ pub struct Place {
     pub offset_minutes: Option<i32>,
     /// What stands there.
     pub excerpt: String,
+}
+
+impl Place {
+    /// Its time, with the offset from UTC where the evidence shows it.
+    #[must_use]
+    pub fn time_told(&self) -> Option<String> {
+        let offset = self.offset_minutes.map(offset_name).unwrap_or_default();
+        self.time.map(|time| format!("{time}{offset}"))
+    }
+}
+
+/// `-07:00` for -420.
+fn offset_name(minutes: i32) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 /// A line that a rule knows.

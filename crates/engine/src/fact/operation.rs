@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
-use unwedge_formats::log::{Statement, SystemFileCheck};
+use unwedge_formats::log::Statement;
 
 use super::Place;
+use super::store::StoreWatch;
 use crate::report::{Subject, SubjectKind};
 
 /// An attempt to change the machine.
@@ -109,56 +110,8 @@ fn is_store_repair(command: &str) -> bool {
     ["/restorehealth", "/scanhealth", "/checkhealth"].iter().any(|word| command.contains(word))
 }
 
-/// A report on the state of the component store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreReport {
-    /// Damaged things, as component and file.
-    pub damaged: Vec<DamagedFile>,
-    /// How many damaged things there were in all; the list may be shorter.
-    pub damaged_count: u64,
-    /// How many of them were put right.
-    pub repaired_count: u64,
-    /// The code of the run, if it says one.
-    pub result: Option<Code>,
-    /// Where the report ended.
-    pub place: Place,
-    /// Whether it is a report of sfc.
-    pub by_file_checker: bool,
-}
-
-impl StoreReport {
-    /// Whether damage is left.
-    #[must_use]
-    pub fn is_damaged(&self) -> bool {
-        // Counters can be 0 although rows stand there, so the larger of the two counts.
-        let open = self.damaged.iter().filter(|file| !file.fixed).count() as u64;
-        open > 0 || (self.damaged.is_empty() && self.damaged_count > self.repaired_count)
-    }
-
-    /// Whether damage was found at all.
-    #[must_use]
-    pub fn found_damage(&self) -> bool {
-        !self.damaged.is_empty() || self.damaged_count > 0
-    }
-}
-
-/// A damaged file or package of the component store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DamagedFile {
-    /// Component and file.
-    pub name: String,
-    /// Such as `CSI Payload Corrupt` or `hash mismatch`.
-    pub problem: String,
-    /// Whether it was put right.
-    pub fixed: bool,
-    /// Where it says so.
-    pub place: Place,
-}
-
 /// At most so many sessions are held open at a time; real logs have a handful.
 const MOST_OPEN: usize = 4_096;
-/// At most so many damaged files are kept a report; the rest is counted.
-const MOST_DAMAGED: usize = 1_000;
 /// Codes of a session that only asked whether a package applies: nothing was tried.
 const PROBING: [Code; 3] = [Code(0x800f_0805), Code(0x800f_080c), Code(0x800f_0816)];
 /// Win32 codes that say success and a restart to come.
@@ -169,13 +122,10 @@ const RESTART_TO_COME: [u32; 3] = [3010, 3011, 1641];
 pub(super) struct Assembly {
     sessions: BTreeMap<String, OpenSession>,
     dism: Option<OpenDism>,
-    readiness: Option<OpenReadiness>,
-    checker: Option<OpenChecker>,
-    corruptions: Option<(u64, Place)>,
     /// First line of the present life of the servicing service.
     woken_at: u64,
     pub(super) operations: Vec<Operation>,
-    pub(super) store: Vec<StoreReport>,
+    pub(super) store: StoreWatch,
     pub(super) sessions_opened: u64,
     pub(super) stack: Option<String>,
 }
@@ -203,22 +153,6 @@ struct OpenDism {
     misused: bool,
     /// A program that uses the interface of DISM, not a person at a prompt.
     by_program: bool,
-    last: Place,
-}
-
-#[derive(Debug)]
-struct OpenReadiness {
-    damaged: Vec<DamagedFile>,
-    detected: u64,
-    repaired: u64,
-    result: Option<Code>,
-}
-
-#[derive(Debug)]
-struct OpenChecker {
-    first_line: u64,
-    damaged: BTreeMap<String, DamagedFile>,
-    in_use: Option<Place>,
     last: Place,
 }
 
@@ -309,16 +243,16 @@ impl Assembly {
                     }
                 }
             }
-            Statement::CorruptionsCounted(count) => {
-                self.corruptions = Some((count, place.clone()));
+            Statement::SystemFileCheck { sequence, record } => {
+                self.operations.extend(self.store.file_check(sequence, record, place));
             }
-            Statement::ReadinessOperation { .. }
+            Statement::CorruptionsCounted(_)
+            | Statement::ReadinessOperation { .. }
             | Statement::ReadinessRow { .. }
             | Statement::ReadinessResult(_)
             | Statement::ReadinessDetected(_)
             | Statement::ReadinessRepaired(_)
-            | Statement::ReadinessEnded => self.readiness(statement, place),
-            Statement::SystemFileCheck(record) => self.file_check(record, place),
+            | Statement::ReadinessEnded => self.store.readiness(statement, place),
             Statement::ServiceStarted => self.woken_at = place.line,
             Statement::StartupCompleted(code) => self.startup("", code, place),
             Statement::StartupPackage { package, code } => self.startup(package, code, place),
@@ -450,124 +384,6 @@ impl Assembly {
         });
     }
 
-    fn readiness(&mut self, statement: Statement<'_>, place: &Place) {
-        let open = self.readiness.get_or_insert_with(|| OpenReadiness {
-            damaged: Vec::new(),
-            detected: 0,
-            repaired: 0,
-            result: None,
-        });
-        match statement {
-            Statement::ReadinessRow { problem, object, fixed } => {
-                // A row of its own may say of the row before that it was fixed.
-                let room = open.damaged.len() < MOST_DAMAGED;
-                match open.damaged.iter_mut().find(|file| file.name == object) {
-                    Some(known) => known.fixed |= fixed,
-                    None if room => open.damaged.push(DamagedFile {
-                        name: object.to_owned(),
-                        problem: problem.to_owned(),
-                        fixed,
-                        place: place.clone(),
-                    }),
-                    None => {}
-                }
-            }
-            Statement::ReadinessResult(code) => open.result = Some(code),
-            Statement::ReadinessDetected(count) => open.detected = count,
-            Statement::ReadinessRepaired(count) => open.repaired = count,
-            Statement::ReadinessEnded => {
-                let open = self.readiness.take().expect("it was just put there");
-                // The totals are 0 when the run broke off; what the search counted is the truth.
-                let counted = self.corruptions.take().map_or(0, |(count, _)| count);
-                self.store.push(StoreReport {
-                    damaged_count: open.detected.max(open.damaged.len() as u64).max(counted),
-                    repaired_count: open.repaired,
-                    damaged: open.damaged,
-                    result: open.result,
-                    place: place.clone(),
-                    by_file_checker: false,
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn file_check(&mut self, record: SystemFileCheck<'_>, place: &Place) {
-        let open = self.checker.get_or_insert_with(|| OpenChecker {
-            first_line: place.line,
-            damaged: BTreeMap::new(),
-            in_use: None,
-            last: place.clone(),
-        });
-        open.last = place.clone();
-        match record {
-            SystemFileCheck::CannotRepair { file, component, why } => {
-                let name = format!(r"{component}\{file}");
-                if open.damaged.len() < MOST_DAMAGED {
-                    open.damaged.entry(name.clone()).or_insert(DamagedFile {
-                        name,
-                        problem: why.to_owned(),
-                        fixed: false,
-                        place: place.clone(),
-                    });
-                }
-            }
-            SystemFileCheck::SourceDamaged { file } => {
-                let known =
-                    open.damaged.values().any(|damaged| ends_with_name(&damaged.name, file));
-                if !known && open.damaged.len() < MOST_DAMAGED {
-                    open.damaged.insert(
-                        file.to_owned(),
-                        DamagedFile {
-                            name: file.to_owned(),
-                            problem: "source in the store is damaged too".to_owned(),
-                            fixed: false,
-                            place: place.clone(),
-                        },
-                    );
-                }
-            }
-            SystemFileCheck::Repaired { file } => {
-                for damaged in open.damaged.values_mut() {
-                    damaged.fixed |= ends_with_name(&damaged.name, file);
-                }
-            }
-            SystemFileCheck::InUse => open.in_use = Some(place.clone()),
-            SystemFileCheck::Verifying | SystemFileCheck::Completed | SystemFileCheck::Other => {}
-        }
-    }
-
-    fn end_file_check(&mut self) {
-        let Some(open) = self.checker.take() else { return };
-        let damaged: Vec<DamagedFile> = open.damaged.into_values().collect();
-        let left = damaged.iter().filter(|file| !file.fixed).count() as u64;
-        self.operations.push(Operation {
-            kind: OperationKind::SystemFileCheck,
-            subject: None,
-            kb: None,
-            client: Some("sfc".to_owned()),
-            outcome: if left > 0 || open.in_use.is_some() {
-                Outcome::Failed
-            } else {
-                Outcome::Succeeded
-            },
-            code: None,
-            package: None,
-            first_line: open.first_line,
-            last_line: open.last.line,
-            place: open.in_use.unwrap_or_else(|| open.last.clone()),
-        });
-        let count = damaged.len() as u64;
-        self.store.push(StoreReport {
-            damaged_count: count,
-            repaired_count: count - left,
-            damaged,
-            result: None,
-            place: open.last,
-            by_file_checker: true,
-        });
-    }
-
     fn dism(&mut self, statement: Statement<'_>, place: &Place) {
         if matches!(statement, Statement::DismStarted { .. }) {
             self.end_dism(Outcome::Unfinished);
@@ -622,22 +438,9 @@ impl Assembly {
 
     /// The file ends: what is open ends with it, unfinished.
     pub(super) fn end_of_file(&mut self) {
-        self.end_file_check();
+        self.operations.extend(self.store.end_file_check());
         self.end_dism(Outcome::Unfinished);
-        if let Some((count, place)) = self.corruptions.take() {
-            // A search without a report: sfc, or a run that broke off.
-            if self.readiness.is_none() && count > 0 {
-                self.store.push(StoreReport {
-                    damaged: Vec::new(),
-                    damaged_count: count,
-                    repaired_count: 0,
-                    result: None,
-                    place,
-                    by_file_checker: false,
-                });
-            }
-        }
-        self.readiness = None;
+        self.store.end_of_file();
         for (_, open) in std::mem::take(&mut self.sessions) {
             if open.worked && open.ended.is_none() {
                 let operation = open.operation(Outcome::Unfinished, None, &open.last);
@@ -648,11 +451,6 @@ impl Assembly {
         // What is known to have ended only now may have ended before others.
         self.operations.sort_by_key(|operation| (operation.place.source, operation.place.line));
     }
-}
-
-fn ends_with_name(name: &str, file: &str) -> bool {
-    let last = |path: &str| path.rsplit('\\').next().unwrap_or("").to_lowercase();
-    last(name) == last(file)
 }
 
 fn set_if_given(slot: &mut String, given: &str) {

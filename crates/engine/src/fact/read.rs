@@ -60,7 +60,7 @@ pub(super) fn logs(host: &dyn Host, matcher: &Matcher<'_>, block_bytes: usize, f
         read_one(&log, block_bytes, &mut scan, facts);
     }
     facts.operations = std::mem::take(&mut scan.assembly.operations);
-    facts.store = std::mem::take(&mut scan.assembly.store);
+    facts.store = std::mem::take(&mut scan.assembly.store.reports);
     facts.sessions_opened = scan.assembly.sessions_opened;
     if facts.about.build.is_none() {
         facts.about.build = scan.assembly.stack.take();
@@ -270,10 +270,4 @@ fn first_time(head: &[u8]) -> Option<LocalTime> {
 
 fn gap(source: &str, line: Option<u64>, what: &str, why: &str) -> GapNote {
     GapNote { source: source.to_owned(), line, what: what.to_owned(), why: why.to_owned() }
-}
-
-/// `-07:00` for -420.
-pub(crate) fn offset_name(minutes: i32) -> String {
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }

@@ -7,7 +7,7 @@ use unwedge_formats::log::{
 
 use super::cut::Survey;
 use super::operation::Assembly;
-use super::{Facts, Place, Sighting};
+use super::{Facts, Place, Sighting, offset_name};
 use crate::rule::{LineMatch, LogLine, Matcher};
 
 /// Longest excerpt of a line that is kept, in bytes.
@@ -111,7 +111,7 @@ impl<'m, 'r> Scan<'m, 'r> {
         let Some(offset) = offset_in(line) else { return };
         self.offset_minutes = Some(offset);
         if facts.about.utc_offset.is_none() {
-            facts.about.utc_offset = Some(super::read::offset_name(offset));
+            facts.about.utc_offset = Some(offset_name(offset));
         }
     }
 

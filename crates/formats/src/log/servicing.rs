@@ -107,7 +107,12 @@ pub enum Statement<'a> {
     /// The report is complete.
     ReadinessEnded,
     /// A record of the System File Checker.
-    SystemFileCheck(SystemFileCheck<'a>),
+    SystemFileCheck {
+        /// Its number since the servicing stack was loaded.
+        sequence: u32,
+        /// What it says.
+        record: SystemFileCheck<'a>,
+    },
     /// The servicing service woke up; `TI: Last boot time` follows.
     ServiceStarted,
     /// Work left for after the restart ended with this code.
@@ -363,7 +368,8 @@ fn total(text: &str) -> Option<Statement<'_>> {
 
 fn csi(text: &str) -> Option<Statement<'_>> {
     if let Some((_, sr)) = text.split_once("[SR] ") {
-        return Some(Statement::SystemFileCheck(system_file_check(sr)));
+        let sequence = super::line::csi_sequence(text.as_bytes()).unwrap_or(0);
+        return Some(Statement::SystemFileCheck { sequence, record: system_file_check(sr) });
     }
     let (_, tail) = text.split_once("numCorruptions = ")?;
     let digits = tail.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -570,18 +576,20 @@ mod tests {
             component: "prncacla.inf",
             why: "hash mismatch",
         };
-        assert_eq!(says("CSI", old), Statement::SystemFileCheck(want));
+        assert_eq!(says("CSI", old), Statement::SystemFileCheck { sequence: 0x4f2, record: want });
         for text in [
             r"000001b1 [SR] Repairing file \??\C:\WINDOWS\Modules\Appx\\Appx.psd1 from store",
             "000001b1 [SR] Repairing corrupted file [ml:60{30},l:58{29}]\"\\??\\C:\\WINDOWS\"\\[l:18{9}]\"Appx.psd1\" from store",
         ] {
             let want = SystemFileCheck::Repaired { file: "Appx.psd1" };
-            assert_eq!(says("CSI", text), Statement::SystemFileCheck(want));
+            let Statement::SystemFileCheck { record, .. } = says("CSI", text) else { panic!() };
+            assert_eq!(record, want);
         }
         let text = "0000035e [SR] Could not reproject corrupted file \\??\\C:\\Windows\\System32\\\\a.dll; \
                     source file in store is also corrupted";
         let want = SystemFileCheck::SourceDamaged { file: "a.dll" };
-        assert_eq!(says("CSI", text), Statement::SystemFileCheck(want));
+        let Statement::SystemFileCheck { record, .. } = says("CSI", text) else { panic!() };
+        assert_eq!(record, want);
     }
 
     #[test]
