@@ -192,8 +192,8 @@ pub fn statement<'a>(component: &[u8], text: &'a str) -> Option<Statement<'a>> {
 
 fn cbs(text: &str) -> Option<Statement<'_>> {
     // The readiness report first: its lines begin with a tab or a capital letter of their own.
-    if let Some(row) = text.strip_prefix("(p)\t").or_else(|| text.strip_prefix("(f)\t")) {
-        return Some(readiness_row(row));
+    if let Some(row) = text.strip_prefix("(p)").or_else(|| text.strip_prefix("(f)")) {
+        return row.starts_with(['\t', ' ']).then(|| readiness_row(row.trim_start()));
     }
     let first = *text.as_bytes().first()?;
     match first {
@@ -324,6 +324,9 @@ fn loaded(text: &str) -> Option<Statement<'_>> {
 
 /// `CSI Payload Corrupt<TAB>(w)<TAB>(Fixed)<TAB>component\file`, with any of the marks absent.
 fn readiness_row(row: &str) -> Statement<'_> {
+    if !row.contains('\t') {
+        return pasted_row(row);
+    }
     let mut cells = row.split('\t');
     let problem = cells.next().unwrap_or("").trim();
     let mut fixed = false;
@@ -338,6 +341,15 @@ fn readiness_row(row: &str) -> Statement<'_> {
             _ => {}
         }
     }
+    Statement::ReadinessRow { problem, object, fixed }
+}
+
+/// The same row after it was pasted somewhere that turned its tabs into blanks.
+fn pasted_row(row: &str) -> Statement<'_> {
+    let row = row.trim_end();
+    let (before, object) = row.rsplit_once(' ').unwrap_or((row, ""));
+    let problem = before.split('(').next().unwrap_or(before).trim();
+    let fixed = before.contains("(Fixed)") || before.contains("(fix)");
     Statement::ReadinessRow { problem, object, fixed }
 }
 
@@ -565,6 +577,8 @@ mod tests {
         };
         assert_eq!(row("(p)\tCSI Payload Corrupt\t\t\tamd64_a_1\\b.dll"), open);
         assert_eq!(row("(p)\tCSI Payload Corrupt\t(n)\t\t\tamd64_a_1\\b.dll"), open);
+        assert_eq!(row("(p) CSI Payload Corrupt (n)   amd64_a_1\\b.dll"), open);
+        assert_eq!(row("(p)  CSI Payload Corrupt (w) (Fixed) amd64_a_1\\Defender.psd1"), fixed);
     }
 
     #[test]
