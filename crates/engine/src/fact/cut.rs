@@ -5,9 +5,7 @@
 use std::io::Read;
 use std::ops::Range;
 
-use unwedge_formats::log::{
-    Decoder, Encoding, count_lines, csi_sequence, header, line_around, without_mark,
-};
+use unwedge_formats::log::{Decoder, Encoding, csi_sequence, header, line_around, without_mark};
 
 use crate::rule::Matcher;
 
@@ -25,8 +23,8 @@ pub(super) enum Piece {
     Block {
         /// The lines.
         lines: Vec<u8>,
-        /// What stands in them.
-        survey: Survey,
+        /// What is worth reading in them, in their order.
+        hits: Vec<Hit>,
     },
     /// A line of more than [`LONGEST_LINE_BYTES`], left out.
     LineTooLong,
@@ -36,26 +34,13 @@ pub(super) enum Piece {
     Broken(String),
 }
 
-/// What stands where in a block.
-#[derive(Debug, Default)]
-pub(super) struct Survey {
-    /// Places worth reading, in their order; several may lie in one line.
-    pub(super) hits: Vec<Hit>,
-    /// How many lines end in the block.
-    pub(super) lines: u64,
-    /// Whether a zero byte stands in it, which text never holds.
-    pub(super) has_zeros: bool,
-}
-
-/// A place worth reading.
+/// A place worth reading in a block; several may lie in one line.
 #[derive(Debug)]
 pub(super) struct Hit {
     /// What was found there, by its first byte: an at sign is the stamp of a CSI record.
     pub(super) found: u8,
     /// The line around it, without its end.
     pub(super) line: Range<usize>,
-    /// How many lines of the block end before it.
-    pub(super) lines_before: u64,
 }
 
 /// What is known of a file when it was cut.
@@ -144,8 +129,8 @@ impl<'m, 'r> Cutter<'m, 'r> {
     ) -> Vec<u8> {
         let rest = buffer.split_off(end);
         self.numbers.watch(&buffer);
-        let survey = survey(self.matcher, &buffer);
-        let mut next = take(Piece::Block { lines: buffer, survey }).unwrap_or_default();
+        let hits = worth_reading(self.matcher, &buffer);
+        let mut next = take(Piece::Block { lines: buffer, hits }).unwrap_or_default();
         next.clear();
         next.extend_from_slice(&rest);
         next
@@ -153,23 +138,16 @@ impl<'m, 'r> Cutter<'m, 'r> {
 }
 
 /// Finds the lines of `block` that are worth reading.
-fn survey(matcher: &Matcher<'_>, block: &[u8]) -> Survey {
-    let mut survey = Survey { has_zeros: memchr::memchr(0, block).is_some(), ..Survey::default() };
-    let (mut at, mut counted) = (0, 0);
+fn worth_reading(matcher: &Matcher<'_>, block: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    let mut at = 0;
     while let Some(hit) = matcher.next_hit(block, at) {
         let (line, start, next) = line_around(block, hit);
-        survey.lines += count_lines(&block[counted..start]);
-        counted = start;
-        survey.hits.push(Hit {
-            found: block[hit],
-            line: start..start + line.len(),
-            lines_before: survey.lines,
-        });
+        hits.push(Hit { found: block[hit], line: start..start + line.len() });
         // Behind a stamp another literal may make the same line worth reading.
         at = if block[hit] == b'@' { hit + 1 } else { next };
     }
-    survey.lines += count_lines(&block[counted..]);
-    survey
+    hits
 }
 
 /// A file as UTF-8, or as it is when it is of no encoding that needs decoding.

@@ -226,11 +226,9 @@ fn read_piece(
 ) -> Option<Vec<u8>> {
     let line = Some(scan.line());
     match piece {
-        Piece::Block { lines, survey } => {
-            if survey.has_zeros {
-                damaged(&lines, scan.line(), facts, gaps);
-            }
-            scan.block(&lines, &survey, facts);
+        Piece::Block { lines, hits } => {
+            damaged(&lines, scan.line(), facts, gaps);
+            scan.block(&lines, &hits, facts);
             return Some(lines);
         }
         Piece::LineTooLong => {

@@ -2,10 +2,11 @@
 
 use unwedge_formats::code::{Code, codes_in};
 use unwedge_formats::log::{
-    Level, LocalTime, LogKind, Statement, csi_stamp, header, line_around, statement, without_mark,
+    Level, LocalTime, LogKind, Statement, count_lines, csi_stamp, header, line_around, statement,
+    without_mark,
 };
 
-use super::cut::Survey;
+use super::cut::Hit;
 use super::operation::Assembly;
 use super::{Facts, Place, Sighting, offset_name};
 use crate::rule::{LineMatch, LogLine, Matcher};
@@ -30,8 +31,8 @@ pub(super) struct Scan<'m, 'r> {
     found: Vec<LineMatch>,
 }
 
-/// A line that was hit, with what its record says of it.
-struct Hit<'b> {
+/// A line worth reading, with what its record says of it.
+struct Told<'b> {
     component: &'b str,
     text: &'b str,
     level: Option<Level>,
@@ -85,19 +86,19 @@ impl<'m, 'r> Scan<'m, 'r> {
     }
 
     /// Takes the next block, which begins and ends at line ends (but for the last of a file).
-    pub(super) fn block(&mut self, block: &[u8], survey: &Survey, facts: &mut Facts) {
-        let before = self.lines;
+    pub(super) fn block(&mut self, block: &[u8], hits: &[Hit], facts: &mut Facts) {
+        let mut counted = 0;
         self.time_at = 0;
-        for hit in &survey.hits {
-            let line = &block[hit.line.clone()];
-            if hit.found == b'@' {
-                self.stamp(line, facts);
+        for Hit { found, line } in hits {
+            if *found == b'@' {
+                self.stamp(&block[line.clone()], facts);
                 continue;
             }
-            self.lines = before + hit.lines_before;
-            self.hit(block, hit.line.start, line, facts);
+            self.lines += count_lines(&block[counted..line.start]);
+            counted = line.start;
+            self.hit(block, line.start, &block[line.clone()], facts);
         }
-        self.lines = before + survey.lines;
+        self.lines += count_lines(&block[counted..]);
         facts.records_seen |= self.time_in(block, block.len()).is_some();
     }
 
@@ -135,42 +136,42 @@ impl<'m, 'r> Scan<'m, 'r> {
     fn hit(&mut self, block: &[u8], start: usize, line: &[u8], facts: &mut Facts) {
         let lossy = String::from_utf8_lossy(without_mark(line));
         let line_text: &str = &lossy;
-        let hit = match header(line_text.as_bytes()) {
+        let told = match header(line_text.as_bytes()) {
             Some(head) => {
                 (self.time, self.time_at) = (Some(head.time), start);
-                Hit {
+                Told {
                     component: std::str::from_utf8(head.component).unwrap_or(""),
                     text: line_text.get(head.text_at..).unwrap_or(""),
                     level: Some(head.level),
                     time: Some(head.time),
                 }
             }
-            None => Hit {
+            None => Told {
                 component: "",
                 text: line_text,
                 level: None,
                 time: self.time_in(block, start),
             },
         };
-        let statement = statement(hit.component.as_bytes(), hit.text).filter(|statement| {
-            hit.level == Some(Level::Error) || !matches!(statement, Statement::DismCallFailed(_))
+        let statement = statement(told.component.as_bytes(), told.text).filter(|statement| {
+            told.level == Some(Level::Error) || !matches!(statement, Statement::DismCallFailed(_))
         });
-        let codes = failures_in(hit.text);
+        let codes = failures_in(told.text);
         let causes: Vec<Code> = codes.iter().map(|code| code.canonical()).collect();
         let mut found = std::mem::take(&mut self.found);
         let line = LogLine {
             log: self.kind,
-            component: hit.component,
+            component: told.component,
             text: line_text,
             codes: &causes,
-            loud: matches!(hit.level, Some(Level::Error | Level::Warning)),
+            loud: matches!(told.level, Some(Level::Error | Level::Warning)),
         };
         self.matcher.on_line(&line, &mut found);
         if statement.is_some() || !codes.is_empty() || !found.is_empty() {
             let place = Place {
                 source: self.source,
                 line: self.lines + 1,
-                time: hit.time,
+                time: told.time,
                 offset_minutes: self.offset_minutes,
                 excerpt: excerpt(line_text),
             };
