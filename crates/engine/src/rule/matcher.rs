@@ -233,6 +233,7 @@ impl Wanted<'_> {
 /// What the named groups of the pattern captured; `None` when it does not match.
 fn subjects_in(wanted: &LinePredicate, line: &str) -> Option<Vec<Subject>> {
     let Some(pattern) = &wanted.pattern else { return Some(Vec::new()) };
+    let pattern = pattern.regex();
     let groups = pattern.captures(line)?;
     let subject = |group: &str| {
         let name = clean_name(groups.name(group)?.as_str());

@@ -7,7 +7,9 @@
 mod load;
 mod matcher;
 
-use regex::Regex;
+use std::sync::OnceLock;
+
+use regex::{Regex, RegexBuilder};
 use unwedge_formats::code::Code;
 use unwedge_formats::log::LogKind;
 
@@ -113,11 +115,34 @@ pub struct LinePredicate {
     /// None of these stands in it.
     pub unless: Vec<String>,
     /// It matches this; named groups become subjects.
-    pub pattern: Option<Regex>,
+    pub pattern: Option<Pattern>,
     /// It carries one of these causes, in canonical form; empty is no condition.
     pub coded: Vec<Code>,
     /// Whether it is proof of a failure by itself, without a failed operation around it.
     pub strong: bool,
+}
+
+/// A regular expression, compiled when it is first needed: most are never.
+#[derive(Debug)]
+pub struct Pattern {
+    text: String,
+    compiled: OnceLock<Regex>,
+}
+
+impl Pattern {
+    /// A pattern that is trusted to be one; see [`Rule::check`].
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Pattern { text, compiled: OnceLock::new() }
+    }
+
+    fn compile(&self) -> Result<Regex, regex::Error> {
+        RegexBuilder::new(&self.text).size_limit(1 << 20).build()
+    }
+
+    fn regex(&self) -> &Regex {
+        self.compiled.get_or_init(|| self.compile().expect("every pattern was checked by a test"))
+    }
 }
 
 /// States of the component store that rules tell apart.
@@ -197,6 +222,7 @@ mod tests {
     fn every_built_in_rule_loads_and_names_only_rules_and_repairs_that_exist() {
         let set = RuleSet::built_in();
         for rule in &set.rules {
+            rule.check().unwrap_or_else(|error| panic!("{}: {error}", rule.id));
             for other in &rule.explains {
                 assert!(set.get(other).is_some(), "{} explains {other}, which is no rule", rule.id);
             }
