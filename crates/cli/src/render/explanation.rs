@@ -17,8 +17,8 @@ impl<W: Write> Page<W> {
         }
         self.advice(told)?;
         if let Some(prose) = &told.prose {
-            writeln!(self.out)?;
             for paragraph in prose.split("\n\n") {
+                writeln!(self.out)?;
                 self.paragraph(paragraph.trim(), "  ")?;
             }
         }
