@@ -8,6 +8,8 @@ mod blame;
 mod culprit;
 mod write;
 
+use std::collections::BTreeMap;
+
 use unwedge_formats::code::Code;
 
 use crate::fact::{Facts, Operation, Outcome, Place, StoreReport};
@@ -46,11 +48,11 @@ pub(crate) struct Case {
 #[must_use]
 pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
     let standing = Standing::of(&facts.operations);
-    let Blame { mut cases, mut seen } = blame(facts, rules, &standing);
+    let Blame { mut cases, seen } = blame(facts, rules, &standing);
     store_cases(facts, rules, &mut cases);
     service_cases(facts, rules, &mut cases);
     let findings = write::findings(facts, rules, &mut cases);
-    let ignored = write::ignored(facts, rules, &mut seen);
+    let ignored = write::ignored(facts, rules, &seen);
     let verdict = verdict(facts, &findings, &standing);
     let mut gaps = facts.gaps.clone();
     if verdict == Verdict::NotAssessed {
@@ -75,31 +77,32 @@ pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
 pub(crate) struct Standing {
     /// By operation: whether the same thing later succeeded.
     pub(crate) succeeded_later: Vec<bool>,
-    /// By operation: whether the same thing was later tried again at all.
+    /// By operation: whether the same thing was later tried again, and that try ended.
     pub(crate) tried_later: Vec<bool>,
 }
 
 impl Standing {
     fn of(operations: &[Operation]) -> Standing {
-        let keys: Vec<_> = operations.iter().map(Operation::key).collect();
-        let later = |index: usize, wanted: &dyn Fn(&Operation) -> bool| {
-            (index + 1..operations.len())
-                .any(|other| keys[other] == keys[index] && wanted(&operations[other]))
+        let mut standing = Standing {
+            succeeded_later: vec![false; operations.len()],
+            tried_later: vec![false; operations.len()],
         };
-        let succeeded = |operation: &Operation| operation.outcome == Outcome::Succeeded;
-        Standing {
-            succeeded_later: (0..operations.len()).map(|i| later(i, &succeeded)).collect(),
-            tried_later: (0..operations.len()).map(|i| later(i, &|_| true)).collect(),
+        // From the end, so that what came later is known when an operation is reached.
+        let mut later: BTreeMap<_, (bool, bool)> = BTreeMap::new();
+        for (index, operation) in operations.iter().enumerate().rev() {
+            let (succeeded, tried) = later.entry(operation.key()).or_default();
+            standing.succeeded_later[index] = *succeeded;
+            standing.tried_later[index] = *tried;
+            *succeeded |= operation.outcome == Outcome::Succeeded;
+            // A try that was not seen to its end tells nothing of how it stands.
+            *tried |= operation.outcome != Outcome::Unfinished;
         }
+        standing
     }
 }
 
 /// Damage of the component store, as the last report on it says.
-fn store_cases(
-    facts: &Facts,
-    rules: &RuleSet,
-    cases: &mut std::collections::BTreeMap<RuleIndex, Case>,
-) {
+fn store_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, Case>) {
     let last = |by_file_checker: bool| {
         facts.store.iter().rev().find(|report| report.by_file_checker == by_file_checker)
     };
@@ -141,11 +144,7 @@ fn store_cases(
 }
 
 /// Services whose configuration the host tells.
-fn service_cases(
-    facts: &Facts,
-    rules: &RuleSet,
-    cases: &mut std::collections::BTreeMap<RuleIndex, Case>,
-) {
+fn service_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, Case>) {
     for (index, rule) in rules.rules.iter().enumerate() {
         for when in &rule.when {
             let Predicate::Service(wanted) = when else { continue };

@@ -1,6 +1,6 @@
 //! Puts conclusions into the words and order of a report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
 
@@ -28,8 +28,11 @@ pub(super) fn findings(
     rules: &RuleSet,
     cases: &mut BTreeMap<RuleIndex, Case>,
 ) -> Vec<Finding> {
-    let failed: BTreeSet<RuleIndex> =
-        cases.iter().filter(|(_, case)| case.failed).map(|(&rule, _)| rule).collect();
+    let failed: BTreeMap<RuleIndex, bool> = cases
+        .iter()
+        .filter(|(_, case)| case.failed)
+        .map(|(&rule, case)| (rule, case.resolved))
+        .collect();
     let mut findings: Vec<Finding> = Vec::new();
     for (&index, case) in cases.iter_mut() {
         let rule = &rules.rules[index];
@@ -53,11 +56,15 @@ fn order_of(rules: &RuleSet, finding: &Finding) -> u32 {
     }
 }
 
-fn role_of(rule: &Rule, case: &Case, failed: &BTreeSet<RuleIndex>, rules: &RuleSet) -> Role {
+/// `failed` says of each rule that something failed of whether that is over.
+fn role_of(rule: &Rule, case: &Case, failed: &BTreeMap<RuleIndex, bool>, rules: &RuleSet) -> Role {
     if rule.weight != Weight::Root || !case.failed {
         return Role::Note;
     }
-    let explained = failed.iter().any(|&other| rules.rules[other].explains.contains(&rule.id));
+    // What is over cannot be the reason of what goes on.
+    let explained = failed.iter().any(|(&other, &over)| {
+        rules.rules[other].explains.contains(&rule.id) && (!over || case.resolved)
+    });
     if explained {
         return Role::Consequence;
     }
@@ -232,9 +239,21 @@ pub(super) fn damaged_subject(file: &DamagedFile) -> Subject {
 pub(super) fn ignored(
     facts: &Facts,
     rules: &RuleSet,
-    seen: &mut BTreeMap<RuleIndex, Vec<Place>>,
+    seen: &BTreeMap<RuleIndex, Vec<Place>>,
 ) -> Vec<Ignored> {
     let mut ignored = Vec::new();
+    let mut add = |rule: &str, reason: &str, codes: Vec<String>, times: u64, places: &[&Place]| {
+        if times > 0 {
+            let first = places.iter().take(MOST_IGNORED_CITATIONS);
+            ignored.push(Ignored {
+                rule: rule.to_owned(),
+                reason: reason.to_owned(),
+                codes,
+                times_seen: times,
+                citations: first.map(|place| citation(facts, place)).collect(),
+            });
+        }
+    };
     for (&index, series) in &facts.sightings {
         let rule = &rules.rules[index];
         if rule.weight != Weight::Harmless {
@@ -247,29 +266,14 @@ pub(super) fn ignored(
                 codes.push(code);
             }
         }
-        let places = series.iter().map(|sighting| &sighting.place);
-        ignored.push(Ignored {
-            rule: rule.id.clone(),
-            reason: rule.prose.clone(),
-            codes,
-            times_seen: series.length(),
-            citations: places.take(MOST_IGNORED_CITATIONS).map(|p| citation(facts, p)).collect(),
-        });
+        let places: Vec<&Place> = series.iter().map(|sighting| &sighting.place).collect();
+        add(&rule.id, &rule.prose, codes, series.length(), &places);
     }
-    for (index, places) in seen.iter() {
-        ignored.push(Ignored {
-            rule: rules.rules[*index].id.clone(),
-            reason: "The operation around it went through all the same, or nothing failed because \
-                     of it."
-                .to_owned(),
-            codes: Vec::new(),
-            times_seen: places.len() as u64,
-            citations: places
-                .iter()
-                .take(MOST_IGNORED_CITATIONS)
-                .map(|p| citation(facts, p))
-                .collect(),
-        });
+    for (&index, places) in seen {
+        let reason = "The operation around it went through all the same, or nothing failed because \
+                      of it.";
+        let places: Vec<&Place> = places.iter().collect();
+        add(&rules.rules[index].id, reason, Vec::new(), places.len() as u64, &places);
     }
     for (code, series) in &facts.unknown {
         let (after, alone): (Vec<&Place>, Vec<&Place>) =
@@ -278,20 +282,7 @@ pub(super) fn ignored(
             (after, "echo-of-a-failure", "These lines only repeat a failure, or follow from it."),
             (alone, "without-consequence", "No failure is tied to these lines."),
         ] {
-            if places.is_empty() {
-                continue;
-            }
-            ignored.push(Ignored {
-                rule: rule.to_owned(),
-                reason: reason.to_owned(),
-                codes: vec![code.to_string()],
-                times_seen: places.len() as u64,
-                citations: places
-                    .iter()
-                    .take(MOST_IGNORED_CITATIONS)
-                    .map(|p| citation(facts, p))
-                    .collect(),
-            });
+            add(rule, reason, vec![code.to_string()], places.len() as u64, &places);
         }
     }
     ignored.sort_by(|a, b| b.times_seen.cmp(&a.times_seen).then_with(|| a.rule.cmp(&b.rule)));

@@ -234,4 +234,21 @@ mod tests {
             assert!(rule.title.len() <= 80 && !rule.title.ends_with('.'), "title of {}", rule.id);
         }
     }
+
+    #[test]
+    fn no_rule_explains_itself_over_others() {
+        let set = RuleSet::built_in();
+        for rule in &set.rules {
+            let mut reached: Vec<&str> = rule.explains.iter().map(String::as_str).collect();
+            let mut at = 0;
+            while let Some(&id) = reached.get(at) {
+                assert_ne!(id, rule.id, "then neither would be a root");
+                let more = &set.get(id).expect("it exists").explains;
+                let fresh = more.iter().map(String::as_str).filter(|id| !reached.contains(id));
+                let fresh: Vec<&str> = fresh.collect();
+                reached.extend(fresh);
+                at += 1;
+            }
+        }
+    }
 }
