@@ -205,7 +205,7 @@ const ALL: [(&str, &str); 3] =
 
 /// The counts are worth seeing in every run, also of tests that pass; printing would be held back.
 fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "crash matrix: {line}");
+    let _ = writeln!(io::stderr().lock(), "crash matrix: {line}");
 }
 
 #[test]
