@@ -266,6 +266,8 @@ impl Assembly {
             | Statement::DismCallFailed(_)
             | Statement::DismMisused
             | Statement::DismEnded => self.dism(statement, place),
+            // Only logs that are not searched yet say so.
+            Statement::Update(_) => {}
         }
     }
 

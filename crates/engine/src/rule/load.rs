@@ -231,14 +231,11 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
 }
 
 fn log_kind(name: &str) -> Result<LogKind, RuleError> {
-    [LogKind::Cbs, LogKind::Dism, LogKind::Setup, LogKind::WindowsUpdate, LogKind::ReportingEvents]
-        .into_iter()
-        .find(|kind| kind.name() == name)
-        .ok_or_else(|| RuleError::Field {
-            field: "log",
-            value: name.to_owned(),
-            wanted: "a kind of log",
-        })
+    LogKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| RuleError::Field {
+        field: "log",
+        value: name.to_owned(),
+        wanted: "a kind of log",
+    })
 }
 
 #[cfg(test)]

@@ -1,57 +1,6 @@
 //! The head of a servicing record: time, level, component, and where the text begins.
 
-use std::fmt;
-
-/// A local time of day and date as a log prints it: no zone, whole seconds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalTime {
-    /// Year, 1601 to 9999.
-    pub year: u16,
-    /// Month, 1 to 12.
-    pub month: u8,
-    /// Day, 1 to 31.
-    pub day: u8,
-    /// Hour, 0 to 23.
-    pub hour: u8,
-    /// Minute, 0 to 59.
-    pub minute: u8,
-    /// Second, 0 to 59 (60 in a leap second).
-    pub second: u8,
-}
-
-impl LocalTime {
-    /// Seconds since 1970-01-01 as if the time were UTC; differences of it are true durations
-    /// as long as the zone does not change between.
-    #[must_use]
-    pub fn as_seconds(self) -> i64 {
-        // Days from civil, after Howard Hinnant's public-domain date algorithms.
-        let (year, month) = (i64::from(self.year), i64::from(self.month));
-        let year = if month <= 2 { year - 1 } else { year };
-        let era = year.div_euclid(400);
-        let year_of_era = year - era * 400;
-        let day_of_year =
-            (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + i64::from(self.day) - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        let days = era * 146_097 + day_of_era - 719_468;
-        days * 86_400
-            + i64::from(self.hour) * 3_600
-            + i64::from(self.minute) * 60
-            + i64::from(self.second)
-    }
-}
-
-impl fmt::Display for LocalTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LocalTime { year, month, day, hour, minute, second } = self;
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
-    }
-}
-
-impl fmt::Debug for LocalTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use super::time::LocalTime;
 
 /// How loud the writer was. Of little use: roots are often `Info`, errors are often noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +96,7 @@ fn local_time(line: &[u8]) -> Option<LocalTime> {
         hour: two(line, 11)?,
         minute: two(line, 14)?,
         second: two(line, 17)?,
+        ticks: 0,
     };
     let sane = time.year >= 1601
         && (1..=12).contains(&time.month)
@@ -214,6 +164,7 @@ pub fn csi_stamp(text: &[u8]) -> Option<CsiStamp> {
         hour: byte(hour, 23)?,
         minute: byte(minute, 59)?,
         second: byte(second, 60)?,
+        ticks: 0,
     };
     Some(CsiStamp { utc })
 }
@@ -287,13 +238,5 @@ mod tests {
         let stamp = csi_stamp(&line[head.text_at..]).unwrap();
         assert_eq!(stamp.offset_minutes(head.time), Some(-7 * 60));
         assert_eq!(csi_sequence(&line[head.text_at..]), Some(15));
-    }
-
-    #[test]
-    fn seconds_count_from_1970() {
-        let at = |year, month, day| LocalTime { year, month, day, hour: 0, minute: 0, second: 0 };
-        assert_eq!(at(1970, 1, 1).as_seconds(), 0);
-        assert_eq!(at(2000, 3, 1).as_seconds(), 951_868_800);
-        assert_eq!(at(1601, 1, 1).as_seconds(), -11_644_473_600);
     }
 }

@@ -1,4 +1,8 @@
-//! Text logs of Windows servicing: CBS.log and dism.log, which share one record form.
+//! Text logs of Windows: servicing, setup, the update agent, drivers, and events as text.
+//!
+//! Each file reads one log: where a record begins ([`head`]), what it says ([`statement_of`]), and
+//! where its clock stands ([`zone_of`]). [`recognise()`] tells the kind.
+//! CBS.log and dism.log, which are large, share one record form with setup:
 //!
 //! ```text
 //! 2020-02-04 17:17:12, Error                 CBS    text [HRESULT = 0x800f0820 - CBS_E_CANCEL]
@@ -7,102 +11,34 @@
 //! A file may mix both (`dism /LogPath` writes CBS records too), so the component of each record
 //! decides, never the name of the file.
 
+mod azure;
+mod checksur;
+mod config_manager;
+mod cursor;
 mod decode;
+pub mod events;
+mod kind;
 mod line;
+mod poqexec;
+mod recognise;
 mod records;
+mod reporting_events;
 mod servicing;
+mod setup;
+mod setup_diag;
+mod setupapi;
+mod time;
+mod update;
+mod windows_update;
 
 pub use decode::{Decoder, Encoding};
-pub use line::{CsiStamp, Header, Level, LocalTime, csi_sequence, csi_stamp, header};
+pub use kind::{LogKind, head, statement_of, structure, zone_of};
+pub use line::{CsiStamp, Header, Level, csi_sequence, csi_stamp, header};
+pub use recognise::recognise;
 pub use records::{Record, Records, count_lines, line_around, line_at, records, without_mark};
 pub use servicing::{Statement, SystemFileCheck, clean_string, statement};
-
-/// What a text file was recognised as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LogKind {
-    /// Component-Based Servicing: CBS.log, CbsPersist_*.log, extracts of them.
-    Cbs,
-    /// Deployment Image Servicing and Management: dism.log, or a file that mixes both.
-    Dism,
-    /// Windows Setup (setupact.log, setuperr.log): the same record form, other components.
-    Setup,
-    /// WindowsUpdate.log, old or new form.
-    WindowsUpdate,
-    /// ReportingEvents.log.
-    ReportingEvents,
-}
-
-impl LogKind {
-    /// The name used in reports and rules.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            LogKind::Cbs => "cbs",
-            LogKind::Dism => "dism",
-            LogKind::Setup => "setup",
-            LogKind::WindowsUpdate => "windows_update",
-            LogKind::ReportingEvents => "reporting_events",
-        }
-    }
-}
-
-/// How many lines of a file are looked at to recognise it.
-const LINES_LOOKED_AT: usize = 400;
-
-/// Recognises a log by its first decoded bytes; `None` is "not a log known here".
-///
-/// One record is enough when it is unmistakable, because excerpts are short; lines of other forms
-/// around it (a pasted thread, a banner) do not matter.
-#[must_use]
-pub fn recognise(head: &[u8]) -> Option<LogKind> {
-    let (mut cbs, mut dism, mut setup, mut update, mut reporting) = (0, 0, 0, 0, 0);
-    for line in head.split(|&b| b == b'\n' || b == b'\r').take(LINES_LOOKED_AT) {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        if let Some(header) = header(line) {
-            match header.component {
-                b"CBS" | b"CSI" | b"SXS" | b"DPX" | b"DEPLOY" | b"UpdateAgent" => cbs += 1,
-                b"" if header.text_at >= 50 => cbs += 1,
-                b"DISM" => dism += 1,
-                b"MOUPG" | b"SP" | b"CONX" | b"MIG" | b"IBS" | b"IBSLIB" | b"PANTHR" | b"DIAG"
-                | b"SYSPRP" | b"UI" | b"WinPE" => setup += 1,
-                _ => {}
-            }
-            continue;
-        }
-        if is_windows_update_line(line) {
-            update += 1;
-        } else if is_reporting_events_line(line) {
-            reporting += 1;
-        }
-    }
-    let most = [cbs, dism, setup, update, reporting].into_iter().max().unwrap_or(0);
-    match most {
-        0 => None,
-        // Setup logs embed records of CBS and DISM; their own components never stand elsewhere.
-        _ if setup > 0 && setup * 20 >= most => Some(LogKind::Setup),
-        _ if dism > 0 && dism * 10 >= cbs && cbs.max(dism) == most => Some(LogKind::Dism),
-        _ if cbs == most => Some(LogKind::Cbs),
-        _ if update == most => Some(LogKind::WindowsUpdate),
-        _ => Some(LogKind::ReportingEvents),
-    }
-}
-
-/// Old: `2021-08-28<TAB>03:07:48:216<TAB>…`; new: `2025/03/17 15:43:15.1571414 18348 7716  Misc`.
-fn is_windows_update_line(line: &[u8]) -> bool {
-    let old = line.len() > 23 && line[10] == b'\t' && line[13] == b':' && line[19] == b':';
-    let new = line.len() > 40
-        && line[..4].iter().all(u8::is_ascii_digit)
-        && line[10] == b' '
-        && line[19] == b'.'
-        && line[20..27].iter().all(u8::is_ascii_digit)
-        && line[27] == b' ';
-    old || new
-}
-
-/// `{guid}<TAB>2023-06-17 20:20:23:087+0300<TAB>1<TAB>162 [AGENT_DOWNLOAD_SUCCEEDED]<TAB>…`.
-fn is_reporting_events_line(line: &[u8]) -> bool {
-    line.len() > 60 && line[0] == b'{' && line[37] == b'}' && line[38] == b'\t'
-}
+pub use time::LocalTime;
+pub use update::{UpdateAction, UpdateEnd, UpdateStep};
 
 #[cfg(test)]
 mod tests {

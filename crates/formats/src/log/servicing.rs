@@ -3,6 +3,7 @@
 //! The wording is not localised; it changed between Windows 7 and 11 in the ways shown in the
 //! tests. A record that says nothing known is `None`, never an error.
 
+use super::update::UpdateStep;
 use crate::code::Code;
 
 /// A known statement of a record.
@@ -144,6 +145,8 @@ pub enum Statement<'a> {
     DismMisused,
     /// DISM, or a program using its interface, ended.
     DismEnded,
+    /// A step in the life of an update, from another log than those of servicing.
+    Update(UpdateStep<'a>),
 }
 
 /// What the System File Checker says.

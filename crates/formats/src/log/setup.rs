@@ -1,0 +1,105 @@
+//! Logs of Windows setup: setupact.log and setuperr.log in all their places.
+//!
+//! ```text
+//! 2022-07-06 08:18:24, Error                 SP     text
+//! 2019-03-29 00:32:48, Error      [0x0606ae] IBS    text
+//! 2026-02-19 10:38:42, Info                         text of no component
+//! ```
+//!
+//! Setup writes on after most errors, tries again and takes back; only the last word of the
+//! program that leads it (`CSetupHost::Execute`) and what it reports tell how an upgrade ended.
+
+use super::line::{Header, header};
+use super::servicing::{Statement, statement};
+use super::update::{UpdateAction, UpdateEnd, UpdateStep, hex_code};
+
+/// See [`super::structure`]; the records of CBS and DISM that are embedded have their own.
+pub(super) const STRUCTURE: &[&str] = &[
+    "CSetupHost::Execute(",
+    "SetupHost: Reporting error event",
+    "SetupHost::Initialize: CmdLine",
+    "First boot phase of setup done",
+    "Setup has started phase",
+];
+
+/// Components that no other log of the same form has.
+const COMPONENTS: &[&[u8]] = &[
+    b"MOUPG",
+    b"SP",
+    b"CONX",
+    b"MIG",
+    b"IBS",
+    b"IBSLIB",
+    b"PANTHR",
+    b"DIAG",
+    b"DIAGER",
+    b"SYSPRP",
+    b"UI",
+    b"WinPE",
+    b"DU",
+    b"TOOL",
+    b"CMI",
+    b"SETUP",
+    b"WDSCapture",
+];
+
+/// Reads the head of a record, with the event number that older parts of setup write.
+pub(super) fn head(line: &[u8]) -> Option<Header<'_>> {
+    let head = header(line)?;
+    let text = &line[head.text_at..];
+    if !head.component.is_empty() || !text.starts_with(b"[0x") {
+        return Some(head);
+    }
+    let Some(close) = text.iter().take(14).position(|&b| b == b']') else { return Some(head) };
+    let blanks = |from: usize| text[from..].iter().take_while(|&&b| b == b' ').count();
+    let at = close + 1 + blanks(close + 1);
+    let length = text[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    if !(1..=12).contains(&length) || text.get(at + length).is_some_and(|&b| b != b' ') {
+        return Some(head);
+    }
+    let behind = at + length + blanks(at + length);
+    Some(Header { component: &text[at..at + length], text_at: head.text_at + behind, ..head })
+}
+
+/// Whether only setup writes records of this component.
+pub(super) fn is_own(component: &[u8]) -> bool {
+    COMPONENTS.contains(&component)
+}
+
+/// Reads what a record says: of an upgrade, or in the words of CBS and DISM.
+pub(super) fn statement_of<'a>(component: &[u8], text: &'a str) -> Option<Statement<'a>> {
+    match component {
+        b"MOUPG" => upgrade(text).map(Statement::Update),
+        b"IBS" => installation(text).map(Statement::Update),
+        // A record that names nobody may be anything here; what CBS says names itself.
+        b"" => None,
+        _ => statement(component, text),
+    }
+}
+
+/// The program that leads an upgrade: `CSetupHost::Execute(433): Result = 0x80070032`,
+/// `SetupHost: Reporting error event -> [0xC1900101, 0x30018]`.
+fn upgrade(text: &str) -> Option<UpdateStep<'_>> {
+    let text = text.trim_start();
+    let end = if text.starts_with("SetupHost::Initialize: CmdLine") {
+        UpdateEnd::Started
+    } else if let Some(rest) = text.strip_prefix("CSetupHost::Execute(") {
+        UpdateEnd::of(hex_code(rest.split_once("): Result = ")?.1)?)
+    } else {
+        let rest = text.strip_prefix("SetupHost: Reporting error event -> [")?;
+        UpdateEnd::of(hex_code(rest)?)
+    };
+    Some(UpdateStep::new(UpdateAction::Upgrade, end))
+}
+
+/// The image-based part, which also installs anew.
+fn installation(text: &str) -> Option<UpdateStep<'_>> {
+    let end = if text.contains("First boot phase of setup done") {
+        UpdateEnd::Succeeded
+    } else if text.trim_start().starts_with("Setup has started phase") {
+        UpdateEnd::Started
+    } else {
+        return None;
+    };
+    Some(UpdateStep::new(UpdateAction::Upgrade, end))
+}
