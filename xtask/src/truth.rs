@@ -22,8 +22,8 @@ struct Truth {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    /// Path from the project, or from the folder beside it (`shared/…`).
-    evidence: String,
+    /// Paths from the project, or from the folder beside it (`shared/…`), all of one PC.
+    evidence: Evidence,
     verdict: Verdict,
     /// Rules of the roots, exactly these in this order.
     #[serde(default)]
@@ -50,9 +50,38 @@ struct Case {
     not_blamed: Vec<String>,
 }
 
+/// One path or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Evidence {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Evidence {
+    fn paths(&self) -> &[String] {
+        match self {
+            Evidence::One(path) => std::slice::from_ref(path),
+            Evidence::Several(paths) => paths,
+        }
+    }
+}
+
 /// How the cases came out.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// Cases whose first root is the one an expert names first, of those that have one.
+    pub(crate) first_root_right: usize,
+    /// Cases in which an expert names a root.
+    pub(crate) with_root: usize,
+    /// Roots named that an expert does not name.
+    pub(crate) accused_wrongly: usize,
+    /// Roots an expert names that were not.
+    pub(crate) missed: usize,
+    /// Healthy PCs that were called failing, of all healthy ones.
+    pub(crate) healthy_called_failing: usize,
+    /// PCs on which nothing fails.
+    pub(crate) healthy: usize,
     /// Cases that came out as an expert says.
     pub(crate) right: usize,
     /// Cases that did not, with what differs.
@@ -71,6 +100,16 @@ pub(crate) fn run(project: &Path) -> Result<()> {
         tally.wrong.len(),
         tally.absent.len()
     );
+    println!(
+        "{} of {} first roots right, {} wrong accusations, {} roots missed, {} of {} healthy PCs \
+         called failing",
+        tally.first_root_right,
+        tally.with_root,
+        tally.accused_wrongly,
+        tally.missed,
+        tally.healthy_called_failing,
+        tally.healthy
+    );
     if !tally.wrong.is_empty() {
         bail!("{} cases differ from the truth", tally.wrong.len());
     }
@@ -81,18 +120,28 @@ pub(crate) fn run(project: &Path) -> Result<()> {
 pub(crate) fn compare(project: &Path, tell: &mut dyn FnMut(String)) -> Result<Tally> {
     let file = project.join("corpus/truth.toml");
     let text = fs::read_to_string(&file).with_context(|| format!("could not read {file:?}"))?;
-    let truth: Truth = toml::from_str(&text).with_context(|| format!("{file:?}"))?;
+    let mut truth: Truth = toml::from_str(&text).with_context(|| format!("{file:?}"))?;
+    truth.case.extend(healthy_machines(project)?);
     let rules = RuleSet::built_in();
     let mut tally = Tally::default();
     tell(format!("{:<12} {:<12} {:<5} evidence", "expected", "got", ""));
     for case in &truth.case {
-        let name = case.evidence.trim_start_matches("shared/data/");
-        let Some(path) = locate(project, &case.evidence) else {
+        let names: Vec<&str> = case
+            .evidence
+            .paths()
+            .iter()
+            .map(|path| path.trim_start_matches("shared/data/"))
+            .collect();
+        let name = names.join(" ");
+        let found: Option<Vec<PathBuf>> =
+            case.evidence.paths().iter().map(|path| locate(project, path)).collect();
+        let Some(paths) = found else {
             tell(format!("{:<12} {:<12} {:<5} {name}", in_words(case.verdict), "-", "skip"));
-            tally.absent.push(case.evidence.clone());
+            tally.absent.push(name);
             continue;
         };
-        let told = told(&path, &rules)?;
+        let told = told(&paths, &rules)?;
+        tally.count(case, &told);
         let differences = differences(case, &told);
         let mark = if differences.is_empty() { "ok" } else { "WRONG" };
         tell(format!(
@@ -108,7 +157,7 @@ pub(crate) fn compare(project: &Path, tell: &mut dyn FnMut(String)) -> Result<Ta
         }
         match differences.is_empty() {
             true => tally.right += 1,
-            false => tally.wrong.push(format!("{}: {}", case.evidence, differences.join("; "))),
+            false => tally.wrong.push(format!("{name}: {}", differences.join("; "))),
         }
     }
     Ok(tally)
@@ -119,11 +168,53 @@ fn locate(project: &Path, evidence: &str) -> Option<PathBuf> {
     [Some(project.join(evidence)), beside].into_iter().flatten().find(|path| path.exists())
 }
 
-fn told(path: &Path, rules: &RuleSet) -> Result<Diagnosis> {
-    let host: Box<dyn Host> = match path.extension().is_some_and(|ending| ending == "host") {
+/// The machines of the project on which nothing is wrong.
+fn healthy_machines(project: &Path) -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(project.join("corpus/healthy"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        cases.push(Case {
+            evidence: Evidence::One(format!("corpus/healthy/{name}")),
+            verdict: Verdict::Healthy,
+            roots: Vec::new(),
+            notes: Vec::new(),
+            codes: Vec::new(),
+            subjects: Vec::new(),
+            culprit: None,
+            lines: Vec::new(),
+            ignored: Vec::new(),
+            not_blamed: Vec::new(),
+        });
+    }
+    cases.sort_by(|a, b| a.evidence.paths().cmp(b.evidence.paths()));
+    Ok(cases)
+}
+
+impl Tally {
+    fn count(&mut self, case: &Case, told: &Diagnosis) {
+        let roots = told.findings.iter().filter(|finding| finding.role == Role::Root);
+        let roots: Vec<&str> = roots.map(|root| root.rule.as_str()).collect();
+        if let Some(first) = case.roots.first() {
+            self.with_root += 1;
+            self.first_root_right += usize::from(roots.first() == Some(&first.as_str()));
+        }
+        self.accused_wrongly +=
+            roots.iter().filter(|root| !case.roots.iter().any(|wanted| wanted == *root)).count();
+        self.missed += case.roots.iter().filter(|wanted| !roots.contains(&wanted.as_str())).count();
+        if case.verdict == Verdict::Healthy {
+            self.healthy += 1;
+            self.healthy_called_failing += usize::from(told.verdict == Verdict::Failing);
+        }
+    }
+}
+
+fn told(paths: &[PathBuf], rules: &RuleSet) -> Result<Diagnosis> {
+    let host: Box<dyn Host> = match paths {
         // In memory: a repair that somebody tried on the example must not change the truth.
-        true => Box::new(Fixture::parse(&fs::read_to_string(path)?)?),
-        false => Box::new(Collected::open(&[path.to_path_buf()])?),
+        [path] if path.extension().is_some_and(|ending| ending == "host") => {
+            Box::new(Fixture::parse(&fs::read_to_string(path)?)?)
+        }
+        paths => Box::new(Collected::open(paths)?),
     };
     Ok(diagnose(&fact::observe(&*host, rules), rules))
 }

@@ -47,10 +47,14 @@ pub(crate) struct Case {
 /// Draws the conclusion from `facts`.
 #[must_use]
 pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
+    if !facts.mixed.is_empty() {
+        return of_many_pcs(facts);
+    }
     let standing = Standing::of(&facts.operations);
     let Blame { mut cases, seen } = blame(facts, rules, &standing);
     store_cases(facts, rules, &mut cases);
     service_cases(facts, rules, &mut cases);
+    registry_cases(facts, rules, &standing, &mut cases);
     let findings = write::findings(facts, rules, &mut cases);
     let ignored = write::ignored(facts, rules, &seen);
     let verdict = verdict(facts, &findings, &standing);
@@ -67,6 +71,36 @@ pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
         findings,
         ignored,
         operations: write::operations(facts, &standing),
+        sources: facts.sources.clone(),
+        gaps,
+    }
+}
+
+/// What is true of two PCs together is true of neither.
+fn of_many_pcs(facts: &Facts) -> Diagnosis {
+    let mut gaps = facts.gaps.clone();
+    gaps.extend(facts.mixed.iter().map(|pc| GapNote {
+        source: "evidence".to_owned(),
+        line: None,
+        what: format!("{}, one PC of several", pc.name),
+        why: match &pc.sources[..] {
+            [] => "known by the registry".to_owned(),
+            sources => format!("written by it: {}", sources.join(", ")),
+        },
+    }));
+    let names: Vec<&str> = facts.mixed.iter().map(|pc| pc.name.as_str()).collect();
+    Diagnosis {
+        schema: SCHEMA,
+        unwedge: env!("CARGO_PKG_VERSION").to_owned(),
+        verdict: Verdict::NotAssessed,
+        summary: format!(
+            "The evidence is of more than one PC ({}). Give the files of each by themselves.",
+            names.join(", ")
+        ),
+        about: crate::report::AboutPc::default(),
+        findings: Vec::new(),
+        ignored: Vec::new(),
+        operations: Vec::new(),
         sources: facts.sources.clone(),
         gaps,
     }
@@ -90,12 +124,14 @@ impl Standing {
         // From the end, so that what came later is known when an operation is reached.
         let mut later: BTreeMap<_, (bool, bool)> = BTreeMap::new();
         for (index, operation) in operations.iter().enumerate().rev() {
-            let (succeeded, tried) = later.entry(operation.key()).or_default();
-            standing.succeeded_later[index] = *succeeded;
-            standing.tried_later[index] = *tried;
-            *succeeded |= operation.outcome == Outcome::Succeeded;
-            // A try that was not seen to its end tells nothing of how it stands.
-            *tried |= operation.outcome != Outcome::Unfinished;
+            for key in operation.keys() {
+                let (succeeded, tried) = later.entry(key).or_default();
+                standing.succeeded_later[index] |= *succeeded;
+                standing.tried_later[index] |= *tried;
+                *succeeded |= operation.outcome == Outcome::Succeeded;
+                // A try that was not seen to its end tells nothing of how it stands.
+                *tried |= operation.outcome != Outcome::Unfinished;
+            }
         }
         standing
     }
@@ -121,14 +157,14 @@ fn store_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, C
         let Some(wanted) = wanted else { continue };
         for report in facts.store.iter().filter(|report| state_of(report) == Some(wanted)) {
             let later_clean = facts.store.iter().any(|other| {
-                is_later(&other.place, &report.place)
+                other.place.is_after(&report.place)
                     && other.by_file_checker == report.by_file_checker
                     && !other.is_damaged()
                     && other.result.is_none_or(|code| !code.is_failure())
             });
             // What sfc could not repair for want of a sound store may be sound after DISM.
             let mended = report.by_file_checker
-                && repaired_by_dism.is_some_and(|other| is_later(&other.place, &report.place));
+                && repaired_by_dism.is_some_and(|other| other.place.is_after(&report.place));
             let case = cases.entry(index).or_default();
             let over = later_clean || mended;
             case.resolved = if case.failed { case.resolved && over } else { over };
@@ -157,13 +193,7 @@ fn service_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex,
                 // What is disabled now stays in the way, whatever the logs say of yesterday.
                 case.resolved = false;
                 case.superseded = false;
-                let place = Place {
-                    source: usize::MAX,
-                    line: 0,
-                    time: None,
-                    offset_minutes: None,
-                    excerpt: service.told.clone(),
-                };
+                let place = Place::of_this_pc(service.told.clone());
                 let subject = crate::report::Subject {
                     kind: crate::report::SubjectKind::Service,
                     name: service.name.clone(),
@@ -175,8 +205,47 @@ fn service_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex,
     }
 }
 
-fn is_later(place: &Place, than: &Place) -> bool {
-    (place.source, place.line) > (than.source, than.line)
+/// What the registry holds: proof by itself, or the reason of what failed with a code of the rule.
+fn registry_cases(
+    facts: &Facts,
+    rules: &RuleSet,
+    standing: &Standing,
+    cases: &mut BTreeMap<RuleIndex, Case>,
+) {
+    for fact in &facts.registry {
+        let rule = &rules.rules[fact.rule];
+        let failed: Vec<usize> = facts
+            .operations
+            .iter()
+            .enumerate()
+            .filter(|(index, operation)| {
+                operation.outcome == Outcome::Failed
+                    && !standing.succeeded_later[*index]
+                    && operation.code.is_some_and(|code| rule.codes.contains(&code.canonical()))
+            })
+            .map(|(index, _)| index)
+            .collect();
+        if !fact.strong && failed.is_empty() {
+            continue;
+        }
+        let case = cases.entry(fact.rule).or_default();
+        case.failed |= rule.weight == Weight::Root;
+        // What stands there now is in the way now, whatever the logs say of yesterday.
+        case.resolved = false;
+        case.superseded = false;
+        let subject = crate::report::Subject {
+            kind: crate::report::SubjectKind::RegistryKey,
+            name: fact.key.clone(),
+        };
+        case.see(&Place::of_this_pc(fact.told.clone()), &[], &[subject], 1);
+        for index in failed {
+            let operation = &facts.operations[index];
+            if !case.operations.contains(&index) {
+                case.operations.push(index);
+            }
+            case.see(&operation.place, operation.code.as_slice(), &[], 1);
+        }
+    }
 }
 
 impl Case {

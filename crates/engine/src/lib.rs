@@ -3,6 +3,7 @@
 //! No operating system, no printing, no clock of its own.
 
 pub mod diagnose;
+pub mod evidence;
 pub mod execute;
 pub mod explain;
 pub mod fact;

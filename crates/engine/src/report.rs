@@ -178,6 +178,7 @@ pub enum SubjectKind {
     Url,
     RegistryKey,
     Command,
+    Update,
 }
 
 /// Who is in the way.

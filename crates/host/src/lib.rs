@@ -37,6 +37,9 @@ pub struct About {
     pub build: Option<String>,
     /// Edition, such as `Professional`.
     pub edition: Option<String>,
+    /// Offset of its local time from UTC in minutes.
+    #[serde(default)]
+    pub utc_offset_minutes: Option<i32>,
 }
 
 /// Why something about a host could not be learnt or changed.

@@ -54,6 +54,7 @@ pub(crate) fn subject_in_words(kind: SubjectKind) -> &'static str {
         SubjectKind::Url => "Address",
         SubjectKind::RegistryKey => "Registry key",
         SubjectKind::Command => "Command",
+        SubjectKind::Update => "Update",
     }
 }
 

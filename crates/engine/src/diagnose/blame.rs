@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use unwedge_formats::code::Code;
+use unwedge_formats::log::LogKind;
 
 use super::{Case, Standing, UNEXPLAINED};
-use crate::fact::{Facts, Operation, OperationKind, Outcome, Place, Sighting};
+use crate::fact::{Facts, Operation, OperationKind, Outcome, PLACEHOLDER_KB, Place, Sighting};
 use crate::report::{Subject, SubjectKind};
 use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
 
-/// What CBS calls a package that belongs to no KB.
-const PLACEHOLDER_KB: &str = "KB777778";
+/// What other logs tell so many seconds before an operation began, or after it ended, belongs to it.
+const AROUND_SECONDS: std::ops::RangeInclusive<i64> = -120..=60;
+/// An operation of which only the end is known may have taken so many seconds.
+const UNKNOWN_LENGTH_SECONDS: i64 = 600;
 
 /// DISM ends so many seconds behind the session that it asked for, at most.
 const ECHO_SECONDS: i64 = 60;
@@ -65,7 +68,7 @@ fn blame_operation(
     for (&rule, series) in &facts.sightings {
         if rules.rules[rule].weight == Weight::Root {
             let around: Vec<&Sighting> =
-                series.iter().filter(|sighting| covers(operation, &sighting.place)).collect();
+                series.iter().filter(|sighting| concerns(facts, operation, sighting)).collect();
             if !around.is_empty() {
                 guilty.insert(rule, around);
             }
@@ -121,20 +124,41 @@ fn blame_operation(
     }
 }
 
-/// Whether a command of DISM, of which nothing more is told, failed right behind something that the
-/// servicing stack tried and that another log tells about.
+/// Whether another log tells more of the same failure.
+///
+/// DISM only says that it failed; what the servicing stack did for it failed just before. The
+/// update agent passes on what the servicing stack met, and its reports and events pass that on.
 fn repeats_another(facts: &Facts, operation: &Operation) -> bool {
-    if operation.kind != OperationKind::DismCommand {
+    let Some(ended) = operation.ended_seconds() else { return false };
+    let failed = |other: &&Operation| other.outcome == Outcome::Failed;
+    let behind = |other: &Operation| other.ended_seconds().map(|seconds| ended - seconds);
+    if operation.kind == OperationKind::DismCommand {
+        return facts.operations.iter().filter(failed).any(|other| {
+            other.kind != OperationKind::DismCommand
+                && !other.is_of_update_agent()
+                && behind(other).is_some_and(|seconds| (0..=ECHO_SECONDS).contains(&seconds))
+        });
+    }
+    if !operation.is_of_update_agent() {
         return false;
     }
-    let Some(ended) = operation.place.time else { return false };
-    facts.operations.iter().any(|other| {
-        other.outcome == Outcome::Failed
-            && other.kind != OperationKind::DismCommand
-            && other.place.time.is_some_and(|time| {
-                (0..=ECHO_SECONDS).contains(&(ended.as_seconds() - time.as_seconds()))
-            })
+    let keys = operation.keys();
+    facts.operations.iter().filter(failed).any(|other| {
+        tells_more(other.log) < tells_more(operation.log)
+            && behind(other).is_some_and(|seconds| seconds.abs() <= UNKNOWN_LENGTH_SECONDS)
+            && (other.keys().iter().any(|key| keys.contains(key)) || operation.subject.is_none())
     })
+}
+
+/// Which log tells more of one failure; the lower, the more.
+fn tells_more(log: LogKind) -> u8 {
+    match log {
+        LogKind::Cbs | LogKind::Dism => 0,
+        LogKind::WindowsUpdate => 1,
+        LogKind::ReportingEvents => 2,
+        LogKind::Events => 3,
+        _ => 4,
+    }
 }
 
 /// Rules about damage of the component store.
@@ -168,7 +192,10 @@ fn outside(
         .operations
         .iter()
         .enumerate()
-        .filter(|(_, operation)| covers(operation, &sighting.place))
+        .filter(|(_, operation)| {
+            let failed = operation.outcome == Outcome::Failed;
+            covers(operation, &sighting.place) || (failed && concerns(facts, operation, sighting))
+        })
         .peekable();
     if around.peek().is_some() {
         let failed = |&(_, operation): &(usize, &Operation)| operation.outcome == Outcome::Failed;
@@ -201,9 +228,11 @@ fn outside(
         return;
     }
     let later_success = facts.operations.iter().any(|operation| {
-        operation.outcome == Outcome::Succeeded
-            && (operation.place.source, operation.first_line)
-                > (sighting.place.source, sighting.place.line)
+        let begun_after = match operation.place.source == sighting.place.source {
+            true => operation.first_line > sighting.place.line,
+            false => operation.place.is_after(&sighting.place),
+        };
+        operation.outcome == Outcome::Succeeded && begun_after
     });
     add_outside(cases, rule, sighting, later_success);
 }
@@ -219,6 +248,26 @@ fn add_outside(
     case.superseded = false;
     case.failed = true;
     case.see(&sighting.place, &sighting.codes, &sighting.subjects, 1);
+}
+
+/// Whether a sighting belongs to `operation`: it lies within it, or another kind of log tells of it
+/// while it went on.
+fn concerns(facts: &Facts, operation: &Operation, sighting: &Sighting) -> bool {
+    if operation.place.source == sighting.place.source {
+        return covers(operation, &sighting.place);
+    }
+    let kind = |source: usize| facts.sources.get(source).map(|source| source.kind.as_str());
+    // Servicing writes its own log of each operation; another one of the same kind is of another.
+    if kind(operation.place.source) == kind(sighting.place.source)
+        || (!operation.is_of_update_agent() && sighting.of_servicing)
+    {
+        return false;
+    }
+    let (Some(ended), Some(at)) = (operation.ended_seconds(), sighting.place.utc_seconds()) else {
+        return false;
+    };
+    let begun = operation.begun_seconds.unwrap_or(ended - UNKNOWN_LENGTH_SECONDS);
+    (begun + AROUND_SECONDS.start()..=ended + AROUND_SECONDS.end()).contains(&at)
 }
 
 /// Whether `place` lies within `operation`.

@@ -135,7 +135,7 @@ fn tells_less(kind: SubjectKind) -> u8 {
         SubjectKind::File | SubjectKind::Service | SubjectKind::Driver => 0,
         SubjectKind::Folder | SubjectKind::RegistryKey | SubjectKind::Url => 1,
         SubjectKind::Component | SubjectKind::Capability | SubjectKind::Process => 2,
-        SubjectKind::Kb | SubjectKind::Package => 3,
+        SubjectKind::Kb | SubjectKind::Package | SubjectKind::Update => 3,
         SubjectKind::Command => 4,
     }
 }

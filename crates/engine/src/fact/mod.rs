@@ -1,7 +1,9 @@
 //! Facts: what the evidence of one PC says, before anything is concluded from it.
 
 mod cut;
+mod mixed;
 mod operation;
+mod part;
 mod read;
 mod scan;
 mod series;
@@ -9,18 +11,21 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
-use unwedge_formats::log::{LocalTime, LogKind};
+use unwedge_formats::log::LocalTime;
 use unwedge_host::probe::Conflict;
 use unwedge_host::{Host, WinPath};
 
 use crate::report::{AboutPc, GapNote, Source, Subject};
-use crate::rule::{Matcher, RuleIndex, RuleSet};
+use crate::rule::{RuleIndex, RuleSet};
 
-pub use operation::{Operation, OperationKind, Outcome};
+pub use mixed::PcSeen;
+pub(crate) use operation::PLACEHOLDER_KB;
+pub use operation::{Key, Operation, OperationKind, Outcome};
 pub use series::Series;
 pub use store::{DamagedFile, StoreReport};
 
@@ -41,14 +46,20 @@ pub struct Facts {
     pub unknown: BTreeMap<Code, Series<Place>>,
     /// Reports on the state of the component store.
     pub store: Vec<StoreReport>,
+    /// Version of the servicing stack that was loaded last.
+    pub(crate) stack: Option<String>,
     /// Sessions that were opened; a log without any says little.
     pub sessions_opened: u64,
     /// Whether records are missing between others in a log.
     pub is_excerpt: bool,
     /// Whether any log record was read.
     pub records_seen: bool,
+    /// The PCs that the evidence is of, when it is of more than one.
+    pub mixed: Vec<PcSeen>,
     /// Services whose state is known and that rules ask for.
     pub services: Vec<ServiceFact>,
+    /// What the registry holds of what rules ask for.
+    pub registry: Vec<RegistryFact>,
     /// Who holds the files that failed, and those of Windows Update.
     pub holders: Vec<HolderFact>,
     /// Whether all holders were found; `None` where the host cannot tell at all.
@@ -71,6 +82,29 @@ pub struct Place {
 }
 
 impl Place {
+    /// What the PC itself told, rather than a file of the evidence.
+    #[must_use]
+    pub fn of_this_pc(told: String) -> Place {
+        Place { source: usize::MAX, line: 0, time: None, offset_minutes: None, excerpt: told }
+    }
+
+    /// Its time in seconds of UTC; local time where the zone is not known.
+    #[must_use]
+    pub fn utc_seconds(&self) -> Option<i64> {
+        let offset = i64::from(self.offset_minutes.unwrap_or(0)) * 60;
+        self.time.map(|time| time.as_seconds() - offset)
+    }
+
+    /// Whether it comes after `other`: by line within a log, by time between logs.
+    #[must_use]
+    pub fn is_after(&self, other: &Place) -> bool {
+        match (self.utc_seconds(), other.utc_seconds()) {
+            _ if self.source == other.source => self.line > other.line,
+            (Some(own), Some(theirs)) => own > theirs,
+            _ => self.source > other.source,
+        }
+    }
+
     /// Its time, with the offset from UTC where the evidence shows it.
     #[must_use]
     pub fn time_told(&self) -> Option<String> {
@@ -96,6 +130,8 @@ pub struct Sighting {
     pub subjects: Vec<Subject>,
     /// Whether it proves a failure by itself.
     pub strong: bool,
+    /// Whether it stands in a log of the servicing stack.
+    pub of_servicing: bool,
 }
 
 /// The configuration of a service as the host tells it.
@@ -107,6 +143,19 @@ pub struct ServiceFact {
     pub disabled: bool,
     /// How it was learnt, for the citation.
     pub told: String,
+}
+
+/// Something in the registry that a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryFact {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// The key of the first test.
+    pub key: String,
+    /// What stands there, for the citation.
+    pub told: String,
+    /// Whether it is proof of a failure by itself.
+    pub strong: bool,
 }
 
 /// Somebody who holds a file, as the host tells it.
@@ -126,9 +175,6 @@ pub struct HolderFact {
     pub confirmed: bool,
 }
 
-/// Kinds of log whose records are searched for causes.
-pub(crate) const SEARCHED: [LogKind; 2] = [LogKind::Cbs, LogKind::Dism];
-
 /// Reads all evidence of `host` that `rules` can use.
 ///
 /// Never fails: what cannot be read is one of [`Facts::gaps`].
@@ -139,9 +185,8 @@ pub fn observe(host: &dyn Host, rules: &RuleSet) -> Facts {
 
 /// Like [`observe`], with so many bytes read at a time.
 fn observe_in_blocks(host: &dyn Host, rules: &RuleSet, block_bytes: usize) -> Facts {
-    let matcher = Matcher::new(rules);
     let mut facts = Facts { about: about(host), ..Facts::default() };
-    read::logs(host, &matcher, block_bytes, &mut facts);
+    read::logs(host, rules, block_bytes, &mut facts);
     state::observe(host, rules, &mut facts);
     facts
 }

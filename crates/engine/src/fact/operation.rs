@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
-use unwedge_formats::log::Statement;
+use unwedge_formats::log::{LogKind, Statement};
 
 use super::Place;
 use super::store::StoreWatch;
+use super::update::Updates;
 use crate::report::{Subject, SubjectKind};
 
 /// An attempt to change the machine.
@@ -26,8 +27,14 @@ pub struct Operation {
     pub code: Option<Code>,
     /// The package, where the subject is a capability that it carries.
     pub package: Option<Subject>,
+    /// The update's own id, where the log names one.
+    pub id: Option<String>,
+    /// The kind of log that tells of it.
+    pub log: LogKind,
     /// First line of it.
     pub first_line: u64,
+    /// When it began, in seconds of UTC as far as the zone is known.
+    pub begun_seconds: Option<i64>,
     /// Last line of it: the log goes on about a failure for a while.
     pub last_line: u64,
     /// Where it says how it ended.
@@ -47,6 +54,18 @@ pub enum OperationKind {
     DismCommand,
     /// Finish after the restart what was begun before it.
     Startup,
+    /// Ask which updates there are.
+    Scan,
+    /// Download an update.
+    Download,
+    /// Install an update.
+    Install,
+    /// Remove an update.
+    Uninstall,
+    /// Upgrade Windows to another version.
+    Upgrade,
+    /// Install a driver.
+    DriverInstall,
 }
 
 /// How an operation ended.
@@ -72,29 +91,84 @@ impl OperationKind {
             OperationKind::SystemFileCheck => "check or repair system files",
             OperationKind::DismCommand => "carry out a DISM command",
             OperationKind::Startup => "finish pending changes after a restart",
+            OperationKind::Scan => "look for updates",
+            OperationKind::Download => "download an update",
+            OperationKind::Install => "install an update",
+            OperationKind::Uninstall => "remove an update",
+            OperationKind::Upgrade => "upgrade Windows",
+            OperationKind::DriverInstall => "install a driver",
         }
     }
 }
 
 impl Operation {
-    /// Two operations with the same key try the same thing, so the later one tells how it stands.
+    /// Two operations that share a key try the same thing, so the later one tells how it stands.
     #[must_use]
-    pub fn key(&self) -> (OperationKind, String) {
+    pub fn keys(&self) -> Vec<Key> {
         let name = self.subject.as_ref().map_or("", |subject| subject.name.as_str());
+        let mut keys = Vec::new();
+        // What is known by the same KB or id is the same, whoever tells of it.
+        if matches!(self.kind, OperationKind::Package | OperationKind::Install) {
+            let own = self.kb.iter().filter(|kb| *kb != PLACEHOLDER_KB);
+            keys.extend(own.map(|kb| (OperationKind::Install, kb.to_lowercase())));
+        }
+        keys.extend(self.id.iter().map(|id| (self.kind, id.to_lowercase())));
         match self.kind {
             // What startup finishes is a package again; DISM repairs of the store are one thing.
             OperationKind::Package | OperationKind::Startup if !name.is_empty() => {
-                (OperationKind::Package, package_family(name))
+                keys.push((OperationKind::Package, package_family(name)));
             }
             OperationKind::DismCommand if is_store_repair(name) => {
-                (OperationKind::StoreRepair, String::new())
+                keys.push((OperationKind::StoreRepair, String::new()));
             }
             OperationKind::DismCommand => {
-                (self.kind, name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
+                let words: Vec<&str> = name.split_whitespace().collect();
+                keys.push((self.kind, words.join(" ").to_lowercase()));
             }
-            kind => (kind, String::new()),
+            OperationKind::Download
+            | OperationKind::Install
+            | OperationKind::Uninstall
+            | OperationKind::DriverInstall => {
+                keys.push((self.kind, title_family(name)));
+            }
+            kind => keys.push((kind, String::new())),
         }
+        keys
     }
+
+    /// When it ended, in seconds of UTC as far as the zone is known.
+    #[must_use]
+    pub fn ended_seconds(&self) -> Option<i64> {
+        self.place.utc_seconds()
+    }
+
+    /// Whether it is an operation of the update agent, which others tell of too.
+    #[must_use]
+    pub fn is_of_update_agent(&self) -> bool {
+        matches!(self.kind, OperationKind::Scan | OperationKind::Download | OperationKind::Install)
+    }
+}
+
+/// What an operation tries, and on what.
+pub type Key = (OperationKind, String);
+
+/// What CBS calls a package that belongs to no KB.
+pub(crate) const PLACEHOLDER_KB: &str = "KB777778";
+
+/// The cumulative updates of two months are the same to a user: a title without its month and KB.
+fn title_family(title: &str) -> String {
+    let is_month = |word: &str| word.len() == 7 && word.as_bytes()[4] == b'-';
+    let is_kb = |word: &str| kb_in(word).is_some();
+    let words = title.split_whitespace().filter(|word| !is_month(word) && !is_kb(word));
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// The first KB number that a title names, such as `KB5034441`.
+pub(crate) fn kb_in(title: &str) -> Option<String> {
+    title.match_indices("KB").find_map(|(at, _)| {
+        let digits = title[at + 2..].bytes().take_while(u8::is_ascii_digit).count();
+        (6..=8).contains(&digits).then(|| title[at..at + 2 + digits].to_owned())
+    })
 }
 
 /// `Package_for_RollupFix~31bf…~amd64~~19041.1.5` and the next month's are the same to a user.
@@ -117,9 +191,11 @@ const PROBING: [Code; 3] = [Code(0x800f_0805), Code(0x800f_080c), Code(0x800f_08
 /// Win32 codes that say success and a restart to come.
 const RESTART_TO_COME: [u32; 3] = [3010, 3011, 1641];
 
-/// Follows the statements of logs, file after file.
-#[derive(Debug, Default)]
+/// Follows the statements of one log.
+#[derive(Debug)]
 pub(super) struct Assembly {
+    log: LogKind,
+    updates: Updates,
     sessions: BTreeMap<String, OpenSession>,
     dism: Option<OpenDism>,
     /// First line of the present life of the servicing service.
@@ -134,6 +210,7 @@ pub(super) struct Assembly {
 struct OpenSession {
     client: String,
     first_line: u64,
+    begun_seconds: Option<i64>,
     package: String,
     kb: String,
     capabilities: String,
@@ -148,6 +225,7 @@ struct OpenSession {
 #[derive(Debug)]
 struct OpenDism {
     first_line: u64,
+    begun_seconds: Option<i64>,
     command: Option<String>,
     failed: Option<(Code, Place)>,
     misused: bool,
@@ -179,14 +257,17 @@ impl OpenSession {
             outcome,
             code,
             package,
+            id: None,
+            log: LogKind::Cbs,
             first_line: self.first_line,
+            begun_seconds: self.begun_seconds,
             last_line: place.line,
             place: place.clone(),
         }
     }
 }
 
-fn outcome_of(code: Code) -> Outcome {
+pub(super) fn outcome_of(code: Code) -> Outcome {
     match code.win32() {
         Some(number) if RESTART_TO_COME.contains(&number) => Outcome::NeedsRestart,
         _ if code.means_failure() => Outcome::Failed,
@@ -199,6 +280,20 @@ fn full(subject: &str, kind: SubjectKind) -> Option<Subject> {
 }
 
 impl Assembly {
+    pub(super) fn new(log: LogKind) -> Self {
+        Assembly {
+            log,
+            updates: Updates::default(),
+            sessions: BTreeMap::new(),
+            dism: None,
+            woken_at: 0,
+            operations: Vec::new(),
+            store: StoreWatch::default(),
+            sessions_opened: 0,
+            stack: None,
+        }
+    }
+
     /// Takes one statement; `place` is its line.
     pub(super) fn take(&mut self, statement: Statement<'_>, place: &Place) {
         match statement {
@@ -266,8 +361,9 @@ impl Assembly {
             | Statement::DismCallFailed(_)
             | Statement::DismMisused
             | Statement::DismEnded => self.dism(statement, place),
-            // Only logs that are not searched yet say so.
-            Statement::Update(_) => {}
+            Statement::Update(step) => {
+                self.updates.take(&step, self.log, place, &mut self.operations);
+            }
         }
     }
 
@@ -275,6 +371,7 @@ impl Assembly {
         self.sessions_opened += 1;
         let open = self.session(session, client, place);
         open.first_line = place.line;
+        open.begun_seconds = place.utc_seconds();
     }
 
     fn session(&mut self, id: &str, client: &str, place: &Place) -> &mut OpenSession {
@@ -285,6 +382,7 @@ impl Assembly {
         let open = self.sessions.entry(id.to_owned()).or_insert_with(|| OpenSession {
             client: String::new(),
             first_line: place.line,
+            begun_seconds: place.utc_seconds(),
             package: String::new(),
             kb: String::new(),
             capabilities: String::new(),
@@ -380,7 +478,10 @@ impl Assembly {
             outcome: outcome_of(code),
             code: Some(code),
             package: None,
+            id: None,
+            log: LogKind::Cbs,
             first_line: self.woken_at.max(1).min(place.line),
+            begun_seconds: None,
             last_line: place.line,
             place: place.clone(),
         });
@@ -392,6 +493,7 @@ impl Assembly {
         }
         let open = self.dism.get_or_insert_with(|| OpenDism {
             first_line: place.line,
+            begun_seconds: place.utc_seconds(),
             command: None,
             failed: None,
             misused: false,
@@ -432,7 +534,10 @@ impl Assembly {
             outcome,
             code,
             package: None,
+            id: None,
+            log: LogKind::Dism,
             first_line: open.first_line,
+            begun_seconds: open.begun_seconds,
             last_line: open.last.line,
             place,
         });

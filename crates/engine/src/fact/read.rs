@@ -1,20 +1,20 @@
-//! Reads the logs of a host: recognised by content, in the order of their time, block by block.
+//! Reads the logs of a host block by block, several side by side.
 
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::thread;
 
-use unwedge_formats::log::{
-    Decoder, Encoding, LocalTime, LogKind, Records, count_lines, recognise,
-};
-use unwedge_host::container::{self, Member};
-use unwedge_host::{Evidence, Host};
+use unwedge_formats::log::{LogKind, count_lines};
+use unwedge_host::Host;
 
 use super::cut::{Cutter, LONGEST_LINE_BYTES, Piece, Text};
-use super::scan::{Scan, first_offset};
-use super::{Facts, SEARCHED};
+use super::mixed::{Writer, mixed};
+use super::part::Part;
+use super::scan::Scan;
+use super::{Facts, Operation};
+use crate::evidence::{Listing, Log, side_by_side};
 use crate::report::{GapNote, Source};
-use crate::rule::Matcher;
+use crate::rule::{Matcher, RuleSet};
 
 /// Bytes searched at a time: what was just read is still in the cache of the processor's core.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
@@ -22,150 +22,94 @@ pub(super) const BLOCK_BYTES: usize = 256 << 10;
 const LARGE_BYTES: u64 = 4 << 20;
 /// At most so many blocks wait to be read: a slow reader must not fill the memory.
 const BLOCKS_AHEAD: usize = 8;
-/// Bytes of a file that tell what it is.
-const HEAD_BYTES: usize = 64 << 10;
 /// At most so many gaps a file are told apart; more are counted.
 const MOST_GAPS: usize = 20;
 /// Jumps in the numbering of CSI records, in the head of a file, that show an excerpt.
 const JUMPS_OF_AN_EXCERPT: usize = 3;
 
-/// A log found in the evidence, not read yet.
-struct Found<'h> {
-    source: String,
-    evidence: Evidence,
-    member: Member,
-    kind: LogKind,
-    first_time: Option<LocalTime>,
-    first_offset: Option<i32>,
-    host: &'h dyn Host,
-}
-
 /// Reads all logs of `host` into `facts`, so many bytes at a time.
-pub(super) fn logs(host: &dyn Host, matcher: &Matcher<'_>, block_bytes: usize, facts: &mut Facts) {
-    let evidence = match host.evidence() {
-        Ok(evidence) => evidence,
-        Err(error) => {
-            facts.gaps.push(gap("evidence", None, "the list of logs", &error.to_string()));
-            return;
-        }
-    };
-    let mut logs: Vec<Found<'_>> = Vec::new();
-    for item in evidence {
-        find(host, item, &mut logs, facts);
-    }
-    // The older log first, so that "later" means the same within a file and across files.
-    logs.sort_by(|a, b| (a.first_time, &a.source).cmp(&(b.first_time, &b.source)));
-    let mut scan = Scan::new(matcher);
-    for log in logs {
-        read_one(&log, block_bytes, &mut scan, facts);
-    }
-    facts.operations = std::mem::take(&mut scan.assembly.operations);
-    facts.store = std::mem::take(&mut scan.assembly.store.reports);
-    facts.sessions_opened = scan.assembly.sessions_opened;
-    if facts.about.build.is_none() {
-        facts.about.build = scan.assembly.stack.take();
-    }
-}
-
-/// Looks at one file of the evidence, or at each member when it is a container.
-fn find<'h>(host: &'h dyn Host, evidence: Evidence, logs: &mut Vec<Found<'h>>, facts: &mut Facts) {
-    let members = match container::members(&|| host.open_evidence(&evidence)) {
-        Ok(members) => members,
-        Err(why) => {
-            facts.gaps.push(gap(&evidence.source, None, "the file", &why.to_string()));
-            return;
-        }
-    };
-    for member in members {
-        let source = match &member {
-            Member::Whole | Member::Gzip => evidence.source.clone(),
-            Member::Cabinet(name) => format!("{}!{name}", evidence.source),
-        };
-        let mut head = Vec::new();
-        let read = container::read(&|| host.open_evidence(&evidence), &member, |reader| {
-            reader.take(HEAD_BYTES as u64).read_to_end(&mut head)
+pub(super) fn logs(host: &dyn Host, rules: &RuleSet, block_bytes: usize, facts: &mut Facts) {
+    let Listing { logs, others, gaps } = Listing::of(host);
+    facts.gaps.extend(gaps);
+    facts.sources.extend(others);
+    let kinds: BTreeSet<LogKind> = logs.iter().map(|log| log.kind).collect();
+    let matchers: BTreeMap<LogKind, Matcher<'_>> =
+        kinds.into_iter().map(|kind| (kind, Matcher::new(rules, kind))).collect();
+    let first = facts.sources.len();
+    let parts = side_by_side(&logs, |index, log| {
+        let scan = Scan::new(&matchers[&log.kind], log.kind, first + index, log.offset_minutes);
+        read_one(host, log, block_bytes, scan)
+    });
+    let mut writers = Vec::new();
+    for (index, (log, part)) in logs.into_iter().zip(parts).enumerate() {
+        writers.push(writer(&log, &part));
+        facts.sources.push(Source {
+            source: log.source,
+            kind: log.kind.name().to_owned(),
+            size_bytes: 0,
+            lines: 0,
         });
-        if let Err(why) = read.and_then(|read| read)
-            && head.is_empty()
-        {
-            facts.gaps.push(gap(&source, None, "the file", &why.to_string()));
-            continue;
-        }
-        let head = decoded(&head);
-        let kind = recognise(&head);
-        let Some(kind) = kind.filter(|kind| SEARCHED.contains(kind)) else {
-            not_searched(&source, kind, &head, evidence.size_bytes, facts);
-            continue;
-        };
-        let evidence = evidence.clone();
-        let (first_time, first_offset) = (first_time(&head), first_offset(&head));
-        logs.push(Found { source, evidence, member, kind, first_time, first_offset, host });
+        facts.take(first + index, part);
     }
+    facts.mixed = mixed(&writers, facts);
+    facts.about.build = facts.about.build.take().or(facts.stack.take());
+    in_order_of_time(&mut facts.operations);
 }
 
-fn not_searched(
-    source: &str,
-    kind: Option<LogKind>,
-    head: &[u8],
-    size_bytes: u64,
-    facts: &mut Facts,
-) {
-    let (name, why) = match kind {
-        Some(kind) => (kind.name(), "this kind of log is not searched by this version"),
-        None if head.is_empty() => ("unknown", "the file is empty"),
-        None => ("unknown", "not in the form of any log known here"),
-    };
-    facts.gaps.push(gap(source, None, "the file", why));
-    facts.sources.push(Source {
-        source: source.to_owned(),
-        kind: name.to_owned(),
-        size_bytes,
-        lines: 0,
+/// Sorts what several logs tell by time; within a log its own order holds, even when the clock of
+/// the PC went back.
+fn in_order_of_time(operations: &mut [Operation]) {
+    let mut latest: BTreeMap<usize, i64> = BTreeMap::new();
+    operations.sort_by_cached_key(|operation| {
+        let seconds = latest.entry(operation.place.source).or_insert(i64::MIN);
+        *seconds = (*seconds).max(operation.ended_seconds().unwrap_or(i64::MIN));
+        (*seconds, operation.place.source, operation.place.line)
     });
 }
 
-fn read_one(log: &Found<'_>, block_bytes: usize, scan: &mut Scan<'_, '_>, facts: &mut Facts) {
-    let index = facts.sources.len();
-    facts.sources.push(Source {
+/// What a log says of the PC that wrote it.
+fn writer(log: &Log, part: &Part) -> Writer {
+    let build = part.stack.as_deref().and_then(|stack| stack.rsplit_once('.'));
+    let build = build.map(|(build, _)| build).filter(|_| log.kind == LogKind::Cbs);
+    Writer {
         source: log.source.clone(),
-        kind: log.kind.name().to_owned(),
-        size_bytes: 0,
-        lines: 0,
-    });
-    scan.begin(log.kind, index, log.first_offset);
-    let large = log.evidence.size_bytes >= LARGE_BYTES;
-    let mut gaps = Gaps { source: &log.source, first: facts.gaps.len(), told: 0, more: 0 };
-    let size = container::read(&|| log.host.open_evidence(&log.evidence), &log.member, |reader| {
-        pieces(Text::new(reader), block_bytes, large, scan, facts, &mut gaps)
-    });
-    match size {
-        Ok(size) => facts.sources[index].size_bytes = size,
-        Err(why) => gaps.tell(facts, None, "the file", &why.to_string()),
+        computer: part.computer.clone(),
+        build: build.map(str::to_owned),
+        span: log.first_seconds().zip(part.last_seconds),
     }
-    facts.sources[index].lines = scan.end();
+}
+
+fn read_one(host: &dyn Host, log: &Log, block_bytes: usize, mut scan: Scan<'_, '_>) -> Part {
+    let large = log.stored_bytes >= LARGE_BYTES;
+    let mut gaps = Gaps { source: &log.source, told: 0, more: 0 };
+    let size = log
+        .read(host, |reader| pieces(Text::new(reader), block_bytes, large, &mut scan, &mut gaps));
+    match size {
+        Ok(size) => scan.part.size_bytes = size,
+        Err(why) => gaps.tell(&mut scan.part, None, "the file", &why.to_string()),
+    }
     if gaps.more > 0 {
         let why = format!("{} further places could not be read", gaps.more);
-        facts.gaps.push(gap(&log.source, None, "records", &why));
+        scan.part.gaps.push(gap(&log.source, None, "records", &why));
     }
+    scan.end()
 }
 
 /// Gaps of one file, told one by one up to a bound.
 struct Gaps<'s> {
     source: &'s str,
-    /// Where in [`Facts::gaps`] those of this file begin.
-    first: usize,
     told: usize,
     more: u64,
 }
 
 impl Gaps<'_> {
-    fn tell(&mut self, facts: &mut Facts, line: Option<u64>, what: &str, why: &str) {
+    fn tell(&mut self, part: &mut Part, line: Option<u64>, what: &str, why: &str) {
         if self.told == MOST_GAPS {
             self.more += 1;
             return;
         }
         self.told += 1;
-        facts.gaps.push(gap(self.source, line, what, why));
+        part.gaps.push(gap(self.source, line, what, why));
     }
 }
 
@@ -177,21 +121,19 @@ fn pieces(
     block_bytes: usize,
     large: bool,
     scan: &mut Scan<'_, '_>,
-    facts: &mut Facts,
     gaps: &mut Gaps<'_>,
 ) -> u64 {
-    let (matcher, kind, first) = (scan.matcher(), scan.kind(), gaps.first);
+    let matcher = scan.matcher();
     let source = gaps.source;
     let end = if large {
         thread::scope(|scope| {
             let (send, receive) = mpsc::sync_channel(BLOCKS_AHEAD);
             let (give_back, spare) = mpsc::channel();
-            let facts = &mut *facts;
+            let scan = &mut *scan;
             let reading = scope.spawn(move || {
                 for piece in receive {
                     // When the other side has ended it wants no buffer back.
-                    let _ =
-                        read_piece(piece, scan, facts, gaps).map(|buffer| give_back.send(buffer));
+                    let _ = read_piece(piece, scan, gaps).map(|buffer| give_back.send(buffer));
                 }
             });
             let mut cutter = Cutter::new(matcher, block_bytes);
@@ -205,65 +147,53 @@ fn pieces(
             end
         })
     } else {
-        Cutter::new(matcher, block_bytes)
-            .cut(text, &mut |piece| read_piece(piece, scan, facts, gaps))
+        Cutter::new(matcher, block_bytes).cut(text, &mut |piece| read_piece(piece, scan, gaps))
     };
     // In dism.log the numbers jump, because most CSI records go to CBS.log.
-    if kind == LogKind::Cbs && end.jumps >= JUMPS_OF_AN_EXCERPT {
-        facts.is_excerpt = true;
+    if scan.kind() == LogKind::Cbs && end.jumps >= JUMPS_OF_AN_EXCERPT {
+        scan.part.is_excerpt = true;
         let why = "numbers are missing between them: an extract of a log";
-        facts.gaps.insert(first, gap(source, None, "records", why));
+        scan.part.gaps.insert(0, gap(source, None, "records", why));
     }
     end.size_bytes
 }
 
 /// Reads one piece; gives the buffer of a block back to be used again.
-fn read_piece(
-    piece: Piece,
-    scan: &mut Scan<'_, '_>,
-    facts: &mut Facts,
-    gaps: &mut Gaps<'_>,
-) -> Option<Vec<u8>> {
+fn read_piece(piece: Piece, scan: &mut Scan<'_, '_>, gaps: &mut Gaps<'_>) -> Option<Vec<u8>> {
     let line = Some(scan.line());
     match piece {
         Piece::Block { lines, hits } => {
-            damaged(&lines, scan.line(), facts, gaps);
-            scan.block(&lines, &hits, facts);
+            damaged(&lines, scan.line(), &mut scan.part, gaps);
+            scan.block(&lines, &hits);
             return Some(lines);
         }
         Piece::LineTooLong => {
             let why = format!("longer than {LONGEST_LINE_BYTES} bytes, passed over");
-            gaps.tell(facts, line, "a line", &why);
+            gaps.tell(&mut scan.part, line, "a line", &why);
             scan.skip_line();
         }
         Piece::HalfWritten => {
-            gaps.tell(facts, line, "the last record", "half-written: cut off in the middle");
+            gaps.tell(
+                &mut scan.part,
+                line,
+                "the last record",
+                "half-written: cut off in the middle",
+            );
         }
-        Piece::Broken(why) => gaps.tell(facts, line, "the rest of the file", &why),
+        Piece::Broken(why) => gaps.tell(&mut scan.part, line, "the rest of the file", &why),
     }
     None
 }
 
 /// Tells the damaged places of a block: text of these logs holds no zero bytes.
-fn damaged(block: &[u8], first_line: u64, facts: &mut Facts, gaps: &mut Gaps<'_>) {
+fn damaged(block: &[u8], first_line: u64, part: &mut Part, gaps: &mut Gaps<'_>) {
     let (mut line, mut counted, mut from) = (first_line, 0, 0);
     while let Some(at) = memchr::memchr(0, &block[from..]).map(|i| from + i) {
         line += count_lines(&block[counted..at]);
-        gaps.tell(facts, Some(line), "a record", "not text: zero bytes stand in it");
+        gaps.tell(part, Some(line), "a record", "not text: zero bytes stand in it");
         counted = at;
         from = memchr::memchr2(b'\n', b'\r', &block[at..]).map_or(block.len(), |i| at + i);
     }
-}
-
-fn decoded(head: &[u8]) -> Vec<u8> {
-    let Some(mut decoder) = Decoder::new(Encoding::of(head)) else { return head.to_vec() };
-    let mut out = Vec::with_capacity(head.len());
-    decoder.decode(head, &mut out);
-    out
-}
-
-fn first_time(head: &[u8]) -> Option<LocalTime> {
-    Records::new(head, 1).flatten().next().map(|record| record.header.time)
 }
 
 fn gap(source: &str, line: Option<u64>, what: &str, why: &str) -> GapNote {

@@ -2,24 +2,28 @@
 
 use unwedge_formats::code::{Code, codes_in};
 use unwedge_formats::log::{
-    Level, LocalTime, LogKind, Statement, count_lines, csi_stamp, header, line_around, statement,
+    Level, LocalTime, LogKind, Statement, count_lines, head, line_around, statement_of,
     without_mark,
 };
 
 use super::cut::Hit;
 use super::operation::Assembly;
-use super::{Facts, Place, Sighting, offset_name};
+use super::part::Part;
+use super::{Place, Sighting};
+use crate::evidence::offset_in;
 use crate::rule::{LineMatch, LogLine, Matcher};
 
 /// Longest excerpt of a line that is kept, in bytes.
 const EXCERPT_BYTES: usize = 400;
 
-/// What a scan of all logs carries from block to block.
+/// What the scan of one log carries from block to block.
 #[derive(Debug)]
 pub(super) struct Scan<'m, 'r> {
     matcher: &'m Matcher<'r>,
-    pub(super) assembly: Assembly,
     kind: LogKind,
+    /// What was found so far.
+    pub(super) part: Part,
+    assembly: Assembly,
     source: usize,
     /// Lines before the present block.
     lines: u64,
@@ -40,34 +44,39 @@ struct Told<'b> {
 }
 
 impl<'m, 'r> Scan<'m, 'r> {
-    pub(super) fn new(matcher: &'m Matcher<'r>) -> Self {
+    /// Begins a log; `source` is its place in [`super::Facts::sources`], `offset_minutes` the
+    /// offset from UTC before the first record that shows one.
+    pub(super) fn new(
+        matcher: &'m Matcher<'r>,
+        kind: LogKind,
+        source: usize,
+        offset_minutes: Option<i32>,
+    ) -> Self {
         Scan {
             matcher,
-            assembly: Assembly::default(),
-            kind: LogKind::Cbs,
-            source: 0,
+            kind,
+            part: Part::default(),
+            assembly: Assembly::new(kind),
+            source,
             lines: 0,
             time: None,
             time_at: 0,
-            offset_minutes: None,
+            offset_minutes,
             found: Vec::new(),
         }
     }
 
-    /// A new file begins; `source` is its place in [`Facts::sources`], `offset_minutes` the offset
-    /// from UTC before the first record that shows one.
-    pub(super) fn begin(&mut self, kind: LogKind, source: usize, offset_minutes: Option<i32>) {
-        self.kind = kind;
-        self.source = source;
-        self.lines = 0;
-        self.time = None;
-        self.offset_minutes = offset_minutes;
-    }
-
-    /// The file ends; gives its number of lines.
-    pub(super) fn end(&mut self) -> u64 {
+    /// The log ends; gives all that was found in it.
+    pub(super) fn end(mut self) -> Part {
         self.assembly.end_of_file();
-        self.lines
+        self.part.lines = self.lines;
+        let offset = i64::from(self.offset_minutes.unwrap_or(0)) * 60;
+        self.part.last_seconds = self.time.map(|time| time.as_seconds() - offset);
+        self.part.operations = self.assembly.operations;
+        self.part.store = self.assembly.store.reports;
+        self.part.sessions_opened = self.assembly.sessions_opened;
+        self.part.stack = self.assembly.stack;
+        self.part
     }
 
     /// Number of the line that comes next.
@@ -86,20 +95,20 @@ impl<'m, 'r> Scan<'m, 'r> {
     }
 
     /// Takes the next block, which begins and ends at line ends (but for the last of a file).
-    pub(super) fn block(&mut self, block: &[u8], hits: &[Hit], facts: &mut Facts) {
+    pub(super) fn block(&mut self, block: &[u8], hits: &[Hit]) {
         let mut counted = 0;
         self.time_at = 0;
         for Hit { found, line } in hits {
             if *found == b'@' {
-                self.stamp(&block[line.clone()], facts);
+                self.stamp(&block[line.clone()]);
                 continue;
             }
             self.lines += count_lines(&block[counted..line.start]);
             counted = line.start;
-            self.hit(block, line.start, &block[line.clone()], facts);
+            self.hit(block, line.start, &block[line.clone()]);
         }
         self.lines += count_lines(&block[counted..]);
-        facts.records_seen |= self.time_in(block, block.len()).is_some();
+        self.part.records_seen |= self.time_in(block, block.len()).is_some();
     }
 
     /// The rules it looks with.
@@ -108,12 +117,10 @@ impl<'m, 'r> Scan<'m, 'r> {
     }
 
     /// The clock may be set to another zone in the middle of a file.
-    fn stamp(&mut self, line: &[u8], facts: &mut Facts) {
+    fn stamp(&mut self, line: &[u8]) {
         let Some(offset) = offset_in(line) else { return };
         self.offset_minutes = Some(offset);
-        if facts.about.utc_offset.is_none() {
-            facts.about.utc_offset = Some(offset_name(offset));
-        }
+        self.part.offset_minutes.get_or_insert(offset);
     }
 
     /// Time of the record to which the line at `start` of `block` belongs.
@@ -123,7 +130,7 @@ impl<'m, 'r> Scan<'m, 'r> {
         let mut end = start;
         while end > self.time_at {
             let (line, line_start, _) = line_around(block, end - 1);
-            if let Some(head) = header(without_mark(line)) {
+            if let Some(head) = head(self.kind, without_mark(line)) {
                 self.time = Some(head.time);
                 break;
             }
@@ -133,10 +140,10 @@ impl<'m, 'r> Scan<'m, 'r> {
         self.time
     }
 
-    fn hit(&mut self, block: &[u8], start: usize, line: &[u8], facts: &mut Facts) {
+    fn hit(&mut self, block: &[u8], start: usize, line: &[u8]) {
         let lossy = String::from_utf8_lossy(without_mark(line));
         let line_text: &str = &lossy;
-        let told = match header(line_text.as_bytes()) {
+        let told = match head(self.kind, line_text.as_bytes()) {
             Some(head) => {
                 (self.time, self.time_at) = (Some(head.time), start);
                 Told {
@@ -153,14 +160,15 @@ impl<'m, 'r> Scan<'m, 'r> {
                 time: self.time_in(block, start),
             },
         };
-        let statement = statement(told.component.as_bytes(), told.text).filter(|statement| {
-            told.level == Some(Level::Error) || !matches!(statement, Statement::DismCallFailed(_))
-        });
+        let statement =
+            statement_of(self.kind, told.component.as_bytes(), told.text).filter(|statement| {
+                told.level == Some(Level::Error)
+                    || !matches!(statement, Statement::DismCallFailed(_))
+            });
         let codes = failures_in(told.text);
         let causes: Vec<Code> = codes.iter().map(|code| code.canonical()).collect();
         let mut found = std::mem::take(&mut self.found);
         let line = LogLine {
-            log: self.kind,
             component: told.component,
             text: line_text,
             codes: &causes,
@@ -175,7 +183,7 @@ impl<'m, 'r> Scan<'m, 'r> {
                 offset_minutes: self.offset_minutes,
                 excerpt: excerpt(line_text),
             };
-            self.keep(place, statement, codes, &mut found, facts);
+            self.keep(place, statement, codes, &mut found);
         }
         self.found = found;
     }
@@ -187,23 +195,23 @@ impl<'m, 'r> Scan<'m, 'r> {
         statement: Option<Statement<'_>>,
         codes: Vec<Code>,
         found: &mut Vec<LineMatch>,
-        facts: &mut Facts,
     ) {
         if let Some(statement) = statement {
             self.assembly.take(statement, &place);
         }
         if found.is_empty() {
             if let Some(&code) = codes.first() {
-                facts.unknown.entry(code).or_default().push(place);
+                self.part.unknown.entry(code).or_default().push(place);
             }
             return;
         }
         for known in found.drain(..) {
-            facts.sightings.entry(known.rule).or_default().push(Sighting {
+            self.part.sightings.entry(known.rule).or_default().push(Sighting {
                 place: place.clone(),
                 codes: codes.clone(),
                 subjects: known.subjects,
                 strong: known.strong,
+                of_servicing: matches!(self.kind, LogKind::Cbs | LogKind::Dism),
             });
         }
     }
@@ -218,19 +226,6 @@ fn failures_in(text: &str) -> Vec<Code> {
         }
     }
     codes
-}
-
-/// The offset from UTC that the first dated CSI record of `head` shows.
-pub(super) fn first_offset(head: &[u8]) -> Option<i32> {
-    // A stamp looks like `0000000f@2020/2/5:`; an at sign elsewhere is an address.
-    memchr::memmem::find_iter(head, b"@20").find_map(|at| offset_in(line_around(head, at).0))
-}
-
-/// The offset from UTC that a line shows, if it is a dated CSI record.
-fn offset_in(line: &[u8]) -> Option<i32> {
-    let line = without_mark(line);
-    let head = header(line)?;
-    csi_stamp(&line[head.text_at..])?.offset_minutes(head.time)
 }
 
 fn excerpt(line: &str) -> String {

@@ -33,6 +33,15 @@ impl<T> Series<T> {
         self.last.push_back(item);
     }
 
+    /// Adds a later series to the end.
+    pub fn append(&mut self, later: Series<T>) {
+        let dropped = later.length - (later.first.len() + later.last.len()) as u64;
+        for item in later.first.into_iter().chain(later.last) {
+            self.push(item);
+        }
+        self.length += dropped;
+    }
+
     /// How many items there were, kept or not.
     #[must_use]
     pub fn length(&self) -> u64 {

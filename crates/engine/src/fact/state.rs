@@ -1,14 +1,14 @@
 //! The present state of the machine itself, as far as a host can tell: services and holders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unwedge_host::probe::{Holder, Probe, ProbeOutput};
 use unwedge_host::service::StartType;
-use unwedge_host::{Host, HostError, HostErrorKind, ServiceName, WinPath};
+use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
-use super::{Facts, HolderFact, ServiceFact};
+use super::{Facts, HolderFact, RegistryFact, ServiceFact};
 use crate::report::{GapNote, SubjectKind};
-use crate::rule::{Predicate, RuleSet};
+use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, RuleSet};
 
 /// What Windows Update and servicing write to; holders of it matter although no log names them.
 const UPDATE_PATHS: [&str; 4] = [
@@ -23,7 +23,92 @@ const MOST_PATHS: usize = 200;
 /// Asks `host` for what `rules` and the logs read so far make worth knowing.
 pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     services(host, rules, facts);
+    registry(host, rules, facts);
     holders(host, facts);
+}
+
+fn registry(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
+    // Many rules ask about the same few keys.
+    let mut known: BTreeMap<KeyPath, Option<Option<Key>>> = BTreeMap::new();
+    for (index, rule) in rules.rules.iter().enumerate() {
+        for when in &rule.when {
+            let Predicate::Registry(wanted) = when else { continue };
+            let mut told = Vec::new();
+            let all = wanted.tests.iter().all(|test| {
+                let key = known.entry(test.key.clone()).or_insert_with(|| {
+                    let answer = host.key(&test.key);
+                    if let Err(error) = &answer {
+                        not_told(facts, &format!("key {}", test.key), error);
+                    }
+                    answer.ok()
+                });
+                // What is not known is no fact.
+                let holds = key.as_ref().and_then(|key| holds(test, key.as_ref()));
+                told.extend(holds.clone());
+                holds.is_some()
+            });
+            if all && let Some(first) = wanted.tests.first() {
+                facts.registry.push(RegistryFact {
+                    rule: index,
+                    key: first.key.to_string(),
+                    told: told.join("; "),
+                    strong: wanted.strong,
+                });
+            }
+        }
+    }
+}
+
+/// What stands there, if it is as the test wants it; `key` is `None` when it is known to be absent.
+fn holds(test: &RegistryTest, key: Option<&Key>) -> Option<String> {
+    let place = match &test.value {
+        Some(value) => format!("{}, {value}", test.key),
+        None => test.key.to_string(),
+    };
+    let data = key.and_then(|key| test.value.as_ref().and_then(|value| key.value(value)));
+    let text = data.map(words_of);
+    let present = match &test.value {
+        None => key.is_some(),
+        Some(_) => text.as_ref().is_some_and(|lines| lines.iter().any(|line| !line.is_empty())),
+    };
+    let fits = match &test.must {
+        RegistryMust::BePresent => present,
+        RegistryMust::BeAbsent => !present,
+        RegistryMust::BeOneOf(words) => words.iter().any(|word| is_word(data, word)),
+        RegistryMust::Contain(part) => {
+            let part = part.to_lowercase();
+            text.as_ref()
+                .is_some_and(|lines| lines.iter().any(|it| it.to_lowercase().contains(&part)))
+        }
+    };
+    fits.then(|| match (&text, present) {
+        (Some(lines), _) => format!("{place} = {}", lines.join(" ")),
+        (None, true) => format!("{place} is there"),
+        (None, false) => format!("{place} is not there"),
+    })
+}
+
+fn is_word(data: Option<&Data>, word: &RegistryWord) -> bool {
+    match (data, word) {
+        (Some(Data::Dword(own)), RegistryWord::Number(wanted)) => u64::from(*own) == *wanted,
+        (Some(Data::Qword(own)), RegistryWord::Number(wanted)) => own == wanted,
+        (Some(Data::Sz(own) | Data::ExpandSz(own)), RegistryWord::Text(wanted)) => {
+            own.eq_ignore_ascii_case(wanted)
+        }
+        // Numbers are often stored as texts.
+        (Some(Data::Sz(own)), RegistryWord::Number(wanted)) => own.parse() == Ok(*wanted),
+        _ => false,
+    }
+}
+
+fn words_of(data: &Data) -> Vec<String> {
+    match data {
+        Data::Dword(number) => vec![number.to_string()],
+        Data::Qword(number) => vec![number.to_string()],
+        Data::Sz(text) | Data::ExpandSz(text) => vec![text.clone()],
+        Data::MultiSz(lines) => lines.clone(),
+        Data::Binary(bytes) => vec![format!("{} bytes", bytes.len())],
+    }
 }
 
 fn services(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
-use unwedge_formats::log::{Statement, SystemFileCheck};
+use unwedge_formats::log::{LogKind, Statement, SystemFileCheck};
 
 use super::Place;
 use super::operation::{Operation, OperationKind, Outcome};
@@ -198,6 +198,9 @@ impl StoreWatch {
         let damaged: Vec<DamagedFile> = open.damaged.into_values().collect();
         let left = damaged.iter().filter(|file| !file.fixed).count() as u64;
         let operation = Operation {
+            id: None,
+            log: LogKind::Cbs,
+            begun_seconds: None,
             kind: OperationKind::SystemFileCheck,
             subject: None,
             kb: None,

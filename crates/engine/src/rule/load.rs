@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use unwedge_formats::code::Code;
 use unwedge_formats::log::LogKind;
+use unwedge_host::KeyPath;
 
 use super::{
-    LinePredicate, Pattern, Predicate, Rule, RuleSource, ServicePredicate, StoreState, Weight,
-    subject_kind,
+    LinePredicate, Pattern, Predicate, RegistryMust, RegistryPredicate, RegistryTest, RegistryWord,
+    Rule, RuleSource, ServicePredicate, StoreState, Weight, subject_kind,
 };
 use crate::report::{Category, Severity};
 
@@ -103,6 +104,19 @@ struct WhenFile {
     #[serde(default)]
     service: Vec<String>,
     start: Option<String>,
+    #[serde(default)]
+    registry: Vec<RegistryFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryFile {
+    key: String,
+    value: Option<String>,
+    is: Option<Vec<RegistryWord>>,
+    contains: Option<String>,
+    #[serde(default)]
+    absent: bool,
 }
 
 impl Rule {
@@ -187,10 +201,23 @@ fn cause(field: &'static str, spelled: &str) -> Result<Code, RuleError> {
 
 fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate, RuleError> {
     let wrong = |why: &str| RuleError::Predicate { when: number, why: why.to_owned() };
-    let forms =
-        [!when.contains.is_empty(), when.outcome, when.store.is_some(), !when.service.is_empty()];
+    let forms = [
+        !when.contains.is_empty(),
+        when.outcome,
+        when.store.is_some(),
+        !when.service.is_empty(),
+        !when.registry.is_empty(),
+    ];
     if forms.iter().filter(|&&form| form).count() != 1 {
-        return Err(wrong("needs exactly one of contains, outcome, store and service"));
+        return Err(wrong("needs exactly one of contains, outcome, store, service and registry"));
+    }
+    if !when.registry.is_empty() {
+        let tests = when.registry.into_iter().map(registry_test);
+        let tests = tests.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        if !when.strong && codes.is_empty() {
+            return Err(wrong("registry needs strong = true, or the rule to list codes"));
+        }
+        return Ok(Predicate::Registry(RegistryPredicate { tests, strong: when.strong }));
     }
     if when.outcome {
         return match codes {
@@ -228,6 +255,21 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
         coded: if when.coded { codes.to_vec() } else { Vec::new() },
         strong: when.strong,
     }))
+}
+
+fn registry_test(file: RegistryFile) -> Result<RegistryTest, &'static str> {
+    let must = match (file.is, file.contains, file.absent) {
+        (None, None, false) => RegistryMust::BePresent,
+        (None, None, true) => RegistryMust::BeAbsent,
+        (Some(words), None, false) if !words.is_empty() => RegistryMust::BeOneOf(words),
+        (None, Some(text), false) => RegistryMust::Contain(text),
+        _ => return Err("a registry test has one of is, contains and absent"),
+    };
+    let of_value = matches!(must, RegistryMust::BeOneOf(_) | RegistryMust::Contain(_));
+    if of_value && file.value.is_none() {
+        return Err("is and contains ask about a value");
+    }
+    Ok(RegistryTest { key: KeyPath::new(&file.key), value: file.value, must })
 }
 
 fn log_kind(name: &str) -> Result<LogKind, RuleError> {

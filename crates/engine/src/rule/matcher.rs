@@ -3,7 +3,7 @@
 use aho_corasick::{AhoCorasick, Input, packed};
 use memchr::memmem::Finder;
 use unwedge_formats::code::Code;
-use unwedge_formats::log::{LogKind, clean_string};
+use unwedge_formats::log::{LogKind, clean_string, structure};
 
 use super::{LinePredicate, Predicate, RuleIndex, RuleSet, Weight, subject_kind};
 use crate::report::Subject;
@@ -51,14 +51,19 @@ const CODED: &[&str] = &[
     "ERROR_",
 ];
 
+/// Literals around the codes of failures in logs that are not of servicing, which also write them
+/// bare (`[8024402C]`, `80072ee2` between tabs) and in decimal after `%%`.
+const CODED_ELSEWHERE: &[&str] = &[
+    "0x8", "0xC", "0xc", "0xD", "0xd", "0xE", "0xe", "800", "801", "802", "803", "80d", "80D",
+    "C190", "c190", "STATUS_", "ERROR_", "%%",
+];
+
 /// Parts that many literals of rules share, each so rare that one search for it is cheaper.
 const SHARED: &[&str] = &["ailed", "ancel", "ending t", "do not match"];
 
 /// A line of a log, as far as rules look at it.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLine<'l> {
-    /// What the log is.
-    pub log: LogKind,
     /// Component of the record; empty where it names none.
     pub component: &'l str,
     /// The whole line.
@@ -145,14 +150,17 @@ impl Literals {
 }
 
 impl<'r> Matcher<'r> {
-    /// Makes the rules of `set` ready.
+    /// Makes the rules of `set` ready for logs of one kind.
     #[must_use]
-    pub fn new(set: &'r RuleSet) -> Self {
+    pub fn new(set: &'r RuleSet, kind: LogKind) -> Self {
         let mut lines: Vec<Wanted<'r>> = Vec::new();
         for (rule, when) in
             set.rules.iter().enumerate().flat_map(|(i, rule)| rule.when.iter().map(move |w| (i, w)))
         {
             let Predicate::Line(line) = when else { continue };
+            if !line.logs.is_empty() && !line.logs.contains(&kind) {
+                continue;
+            }
             let finders = |literals: &'r [String]| literals.iter().map(Finder::new).collect();
             lines.push(Wanted {
                 rule,
@@ -170,7 +178,10 @@ impl<'r> Matcher<'r> {
             .filter(|wanted| wanted.line.coded.is_empty() && !harmless(wanted))
             .flat_map(|wanted| wanted.line.contains.iter().map(String::as_str))
             .collect();
-        let worth_reading = [STRUCTURE, CODED, SHARED, &uncoded].concat();
+        let worth_reading = match kind {
+            LogKind::Cbs | LogKind::Dism => [STRUCTURE, CODED, SHARED, &uncoded].concat(),
+            _ => [structure(kind), CODED_ELSEWHERE, &uncoded].concat(),
+        };
         Matcher {
             set,
             worth_reading: Literals::new(worth_reading),
@@ -218,7 +229,6 @@ impl Wanted<'_> {
         let holds = |literal: &Finder<'_>| literal.find(line.text.as_bytes()).is_some();
         let fits = (wanted.coded.is_empty()
             || line.codes.iter().any(|code| wanted.coded.contains(code)))
-            && (wanted.logs.is_empty() || wanted.logs.contains(&line.log))
             && wanted.component.as_deref().is_none_or(|want| want == line.component)
             && self.contains.iter().any(holds)
             && self.also.iter().all(holds)
@@ -277,14 +287,14 @@ mod tests {
     }
 
     fn line<'l>(text: &'l str, codes: &'l [Code]) -> LogLine<'l> {
-        LogLine { log: LogKind::Cbs, component: "CSI", text, codes, loud: false }
+        LogLine { component: "CSI", text, codes, loud: false }
     }
 
     #[test]
     fn a_captured_path_is_cleaned() {
         let set = set("[[when]]\ncontains = ['while executing']\n\
              pattern = '''while executing operation \\w+ on (?<file>.+)'''");
-        let matcher = Matcher::new(&set);
+        let matcher = Matcher::new(&set, LogKind::Cbs);
         let mut found = Vec::new();
         let text = r"Error STATUS_X while executing operation CreateFile on [l:20]'\SystemRoot\WinSxS\a.dll'";
         matcher.on_line(&line(text, &[]), &mut found);
@@ -295,7 +305,7 @@ mod tests {
     #[test]
     fn a_code_is_asked_for_by_its_cause() {
         let set = set("[[when]]\ncontains = ['Failed to']\ncoded = true");
-        let matcher = Matcher::new(&set);
+        let matcher = Matcher::new(&set, LogKind::Cbs);
         let mut found = Vec::new();
         matcher.on_line(&line("Failed to x", &[Code(0x8007_0005)]), &mut found);
         assert_eq!(found, []);

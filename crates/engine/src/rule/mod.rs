@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use regex::{Regex, RegexBuilder};
 use unwedge_formats::code::Code;
 use unwedge_formats::log::LogKind;
+use unwedge_host::KeyPath;
 
 use crate::report::{Category, Role, Severity, SubjectKind};
 
@@ -99,6 +100,8 @@ pub enum Predicate {
     Store(StoreState),
     /// The configuration of a service.
     Service(ServicePredicate),
+    /// What stands in the registry.
+    Registry(RegistryPredicate),
 }
 
 /// What a line must be like.
@@ -163,6 +166,50 @@ pub struct ServicePredicate {
     pub disabled: bool,
 }
 
+/// What the registry must hold, all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryPredicate {
+    /// All of these must hold.
+    pub tests: Vec<RegistryTest>,
+    /// Whether it is proof of a failure by itself; else it counts when something failed with one
+    /// of the rule's codes.
+    pub strong: bool,
+}
+
+/// What one key or value must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryTest {
+    /// The key.
+    pub key: KeyPath,
+    /// The value; `None` asks about the key itself.
+    pub value: Option<String>,
+    /// How it must be.
+    pub must: RegistryMust,
+}
+
+/// How a key or a value must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryMust {
+    /// It is there; a text that is empty counts as absent.
+    BePresent,
+    /// It is known not to be there.
+    BeAbsent,
+    /// It is one of these, as a number or as a text compared without case.
+    BeOneOf(Vec<RegistryWord>),
+    /// Its text, or one of its lines, contains this, compared without case.
+    Contain(String),
+}
+
+/// A value as a rule writes it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(untagged)]
+pub enum RegistryWord {
+    /// Of a number.
+    Number(u64),
+    /// Of a text.
+    Text(String),
+}
+
 /// The kind of subject a named group of a pattern stands for.
 #[must_use]
 pub(crate) fn subject_kind(group: &str) -> Option<SubjectKind> {
@@ -179,6 +226,7 @@ pub(crate) fn subject_kind(group: &str) -> Option<SubjectKind> {
         "url" => SubjectKind::Url,
         "key" => SubjectKind::RegistryKey,
         "command" => SubjectKind::Command,
+        "update" => SubjectKind::Update,
         _ => return None,
     })
 }

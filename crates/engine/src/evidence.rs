@@ -1,0 +1,210 @@
+//! The logs among the evidence of one PC: recognised by content, in the order of their time.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use unwedge_formats::log::{
+    self, Decoder, Encoding, LocalTime, LogKind, csi_stamp, header, line_around, recognise,
+    without_mark, zone_of,
+};
+use unwedge_host::container::{self, Member};
+use unwedge_host::{Evidence, Host};
+
+use crate::report::{GapNote, Source};
+
+/// Bytes of a file that tell what it is.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// All that lies in the evidence.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The logs, the oldest first.
+    pub logs: Vec<Log>,
+    /// Files that are of no kind known here.
+    pub others: Vec<Source>,
+    /// What could not be looked at.
+    pub gaps: Vec<GapNote>,
+}
+
+/// A log, not read yet.
+#[derive(Debug)]
+pub struct Log {
+    /// The name by which it is cited.
+    pub source: String,
+    /// What it is.
+    pub kind: LogKind,
+    /// Size in bytes as stored, compressed or not.
+    pub stored_bytes: u64,
+    /// When its first record was written, as the log writes it.
+    pub first_time: Option<LocalTime>,
+    /// Offset from UTC in minutes: what its head shows, else what the rest of the evidence shows.
+    pub offset_minutes: Option<i32>,
+    evidence: Evidence,
+    member: Member,
+}
+
+impl Listing {
+    /// Looks at everything in the evidence of `host`.
+    ///
+    /// Never fails: what cannot be looked at is one of the gaps.
+    #[must_use]
+    pub fn of(host: &dyn Host) -> Listing {
+        let mut listing = Listing::default();
+        let evidence = match host.evidence() {
+            Ok(evidence) => evidence,
+            Err(error) => {
+                listing.gaps.push(gap("evidence", "the list of logs", &error.to_string()));
+                return listing;
+            }
+        };
+        for one in side_by_side(&evidence, |_, item| look(host, item)) {
+            listing.logs.extend(one.logs);
+            listing.gaps.extend(one.gaps);
+            listing.others.extend(one.others);
+        }
+        let logs = &mut listing.logs;
+        // One PC has one clock: what one log shows of it holds for those that show nothing.
+        let zone =
+            host.about().utc_offset_minutes.or(logs.iter().find_map(|log| log.offset_minutes));
+        for log in logs.iter_mut() {
+            log.offset_minutes = log.offset_minutes.or(zone);
+        }
+        // The older log first, so that "later" means the same within a file and across files.
+        logs.sort_by(|a, b| (a.first_seconds(), &a.source).cmp(&(b.first_seconds(), &b.source)));
+        listing
+    }
+}
+
+impl Log {
+    /// When it begins, in seconds of UTC as far as the zone is known.
+    #[must_use]
+    pub fn first_seconds(&self) -> Option<i64> {
+        let offset = i64::from(self.offset_minutes.unwrap_or(0)) * 60;
+        self.first_time.map(|time| time.as_seconds() - offset)
+    }
+
+    /// Opens it and hands it to `visit`, unpacked; text is not decoded yet.
+    pub fn read<T>(
+        &self,
+        host: &dyn Host,
+        visit: impl FnOnce(&mut dyn Read) -> T,
+    ) -> std::io::Result<T> {
+        container::read(&|| host.open_evidence(&self.evidence), &self.member, visit)
+    }
+}
+
+/// Looks at one file of the evidence, or at each member when it is a container.
+fn look(host: &dyn Host, evidence: &Evidence) -> Listing {
+    let mut listing = Listing::default();
+    let members = match container::members(&|| host.open_evidence(evidence)) {
+        Ok(members) => members,
+        Err(why) => {
+            listing.gaps.push(gap(&evidence.source, "the file", &why.to_string()));
+            return listing;
+        }
+    };
+    for member in members {
+        let source = match &member {
+            Member::Whole | Member::Gzip => evidence.source.clone(),
+            Member::Cabinet(name) => format!("{}!{name}", evidence.source),
+        };
+        let mut head = Vec::new();
+        let read = container::read(&|| host.open_evidence(evidence), &member, |reader| {
+            reader.take(HEAD_BYTES as u64).read_to_end(&mut head)
+        });
+        if let Err(why) = read.and_then(|read| read)
+            && head.is_empty()
+        {
+            listing.gaps.push(gap(&source, "the file", &why.to_string()));
+            continue;
+        }
+        let head = decoded(&head);
+        let Some(kind) = recognise(&head) else {
+            let why = match head.is_empty() {
+                true => "the file is empty",
+                false => "not in the form of any log known here",
+            };
+            listing.gaps.push(gap(&source, "the file", why));
+            let size_bytes = evidence.size_bytes;
+            listing.others.push(Source {
+                source,
+                kind: "unknown".to_owned(),
+                size_bytes,
+                lines: 0,
+            });
+            continue;
+        };
+        listing.logs.push(Log {
+            source,
+            kind,
+            stored_bytes: evidence.size_bytes,
+            first_time: first_time(kind, &head),
+            offset_minutes: first_offset(kind, &head),
+            evidence: evidence.clone(),
+            member,
+        });
+    }
+    listing
+}
+
+/// Does `work` for each item on as many threads as there are processors, and gives the results in
+/// the order of the items.
+pub(crate) fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(usize, &T) -> R + Sync,
+) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    if threads <= 1 {
+        return items.iter().enumerate().map(|(index, item)| work(index, item)).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let one = || {
+            let mut own = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(index) else { return own };
+                own.push((index, work(index, item)));
+            }
+        };
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let joined = running.into_iter().map(|it| it.join().expect("reading does not panic"));
+        joined.flatten().collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn decoded(head: &[u8]) -> Vec<u8> {
+    let Some(mut decoder) = Decoder::new(Encoding::of(head)) else { return head.to_vec() };
+    let mut out = Vec::with_capacity(head.len());
+    decoder.decode(head, &mut out);
+    out
+}
+
+fn first_time(kind: LogKind, head: &[u8]) -> Option<LocalTime> {
+    let mut lines = head.split(|&byte| byte == b'\n' || byte == b'\r');
+    lines.find_map(|line| log::head(kind, without_mark(line))).map(|head| head.time)
+}
+
+/// The offset from UTC that the head of a log shows first.
+fn first_offset(kind: LogKind, head: &[u8]) -> Option<i32> {
+    if !matches!(kind, LogKind::Cbs | LogKind::Dism) {
+        let mut lines = head.split(|&byte| byte == b'\n' || byte == b'\r');
+        return lines.find_map(|line| zone_of(kind, without_mark(line)));
+    }
+    // A stamp looks like `0000000f@2020/2/5:`; an at sign elsewhere is an address.
+    memchr::memmem::find_iter(head, b"@20").find_map(|at| offset_in(line_around(head, at).0))
+}
+
+/// The offset from UTC that a line shows, if it is a dated CSI record.
+pub(crate) fn offset_in(line: &[u8]) -> Option<i32> {
+    let line = without_mark(line);
+    let head = header(line)?;
+    csi_stamp(&line[head.text_at..])?.offset_minutes(head.time)
+}
+
+fn gap(source: &str, what: &str, why: &str) -> GapNote {
+    GapNote { source: source.to_owned(), line: None, what: what.to_owned(), why: why.to_owned() }
+}

@@ -1,0 +1,136 @@
+//! Puts the steps that the update agent, its reports and its events tell together to operations.
+
+use std::collections::BTreeMap;
+
+use unwedge_formats::log::{LogKind, UpdateAction, UpdateEnd, UpdateStep};
+
+use super::Place;
+use super::operation::{Operation, OperationKind, Outcome, kb_in, outcome_of};
+use crate::report::{Subject, SubjectKind};
+
+/// At most so many begun steps are remembered; real logs have a few at a time.
+const MOST_OPEN: usize = 4_096;
+/// A log tells the end of one step in several lines, so many seconds apart at most.
+const SAME_END_SECONDS: i64 = 60;
+/// So many of the last operations are compared with a new one.
+const COMPARED: usize = 16;
+
+/// Steps that began and have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Updates {
+    open: BTreeMap<(OperationKind, String), Place>,
+}
+
+impl Updates {
+    /// Takes one step; when it ended, `operations` gets it, or its fuller telling.
+    pub(super) fn take(
+        &mut self,
+        step: &UpdateStep<'_>,
+        log: LogKind,
+        place: &Place,
+        operations: &mut Vec<Operation>,
+    ) {
+        let kind = kind_of(step.action);
+        let name = if step.id.is_empty() { step.update } else { step.id };
+        let key = (kind, name.to_lowercase());
+        let (outcome, code) = match step.end {
+            UpdateEnd::Started => {
+                if self.open.len() < MOST_OPEN {
+                    self.open.insert(key, place.clone());
+                }
+                return;
+            }
+            UpdateEnd::Succeeded => (Outcome::Succeeded, None),
+            UpdateEnd::NeedsRestart => (Outcome::NeedsRestart, None),
+            // 0 stands for a code that the line does not tell.
+            UpdateEnd::Failed(code) if code.0 == 0 => (Outcome::Failed, None),
+            UpdateEnd::Failed(code) => (outcome_of(code), Some(code)),
+            // Whoever runs setup and cancels it is told so; the agent cancels its own calls daily.
+            UpdateEnd::Cancelled(code) if kind == OperationKind::Upgrade => {
+                (Outcome::Failed, Some(code))
+            }
+            UpdateEnd::Cancelled(_) => {
+                self.open.remove(&key);
+                return;
+            }
+        };
+        let begun = self.open.remove(&key);
+        let operation = Operation {
+            kind,
+            subject: subject(step),
+            kb: kb_in(step.update),
+            client: (!step.client.is_empty()).then(|| step.client.to_owned()),
+            outcome,
+            code,
+            package: None,
+            id: (!step.id.is_empty()).then(|| step.id.to_owned()),
+            log,
+            first_line: match &begun {
+                Some(begun) => begun.line,
+                // The whole log of a setup is about the one upgrade.
+                None if kind == OperationKind::Upgrade => 1,
+                None => place.line,
+            },
+            begun_seconds: begun.and_then(|begun| begun.utc_seconds()),
+            last_line: place.line,
+            place: place.clone(),
+        };
+        match operations.iter_mut().rev().take(COMPARED).find(|known| same_end(known, &operation)) {
+            Some(known) => merge(known, operation),
+            None => operations.push(operation),
+        }
+    }
+}
+
+fn kind_of(action: UpdateAction) -> OperationKind {
+    match action {
+        UpdateAction::Scan => OperationKind::Scan,
+        UpdateAction::Download => OperationKind::Download,
+        UpdateAction::Install => OperationKind::Install,
+        UpdateAction::Uninstall => OperationKind::Uninstall,
+        UpdateAction::Upgrade => OperationKind::Upgrade,
+        UpdateAction::DriverInstall => OperationKind::DriverInstall,
+    }
+}
+
+fn subject(step: &UpdateStep<'_>) -> Option<Subject> {
+    let name = if step.update.is_empty() { step.id } else { step.update };
+    let kind = match step.action {
+        UpdateAction::DriverInstall => SubjectKind::Driver,
+        _ => SubjectKind::Update,
+    };
+    (!name.is_empty()).then(|| Subject { kind, name: name.to_owned() })
+}
+
+/// Whether two tellings are of the same end of the same step.
+fn same_end(known: &Operation, new: &Operation) -> bool {
+    let near = match (known.ended_seconds(), new.ended_seconds()) {
+        (Some(before), Some(after)) => (0..=SAME_END_SECONDS).contains(&(after - before)),
+        _ => false,
+    };
+    let names = |operation: &Operation| {
+        let name = operation.subject.as_ref().map(|subject| subject.name.to_lowercase());
+        operation.id.iter().map(|id| id.to_lowercase()).chain(name).collect::<Vec<_>>()
+    };
+    let (ours, theirs) = (names(known), names(new));
+    let same =
+        ours.is_empty() || theirs.is_empty() || ours.iter().any(|name| theirs.contains(name));
+    let same_code = match (known.code, new.code) {
+        (Some(one), Some(other)) => one.same_cause_as(other),
+        _ => true,
+    };
+    known.kind == new.kind && known.outcome == new.outcome && near && same && same_code
+}
+
+/// Keeps the fuller telling of each part.
+fn merge(known: &mut Operation, new: Operation) {
+    known.last_line = new.last_line;
+    known.code = known.code.or(new.code);
+    known.kb = known.kb.take().or(new.kb);
+    known.id = known.id.take().or(new.id);
+    known.client = known.client.take().or(new.client);
+    let is_title = |subject: &Subject| subject.name.contains(' ');
+    if known.subject.as_ref().is_none_or(|subject| !is_title(subject)) && new.subject.is_some() {
+        known.subject = new.subject;
+    }
+}
