@@ -1,0 +1,3 @@
+//! Writes small event logs for tests and fixtures.
+/// x
+pub struct EvtxBuilder;
