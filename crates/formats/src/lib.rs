@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod evtx;
+pub mod etl;
 mod gap;
 pub mod log;
 
