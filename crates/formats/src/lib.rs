@@ -8,5 +8,7 @@ pub mod evtx;
 pub mod etl;
 mod gap;
 pub mod log;
+pub mod regf;
+pub mod registry_export;
 
 pub use gap::{Gap, GapReason, Parsed};
