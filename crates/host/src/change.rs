@@ -122,7 +122,10 @@ impl Change {
             Change::Assign(Setting::Running { service, running }) => {
                 // "Stopping" is neither: only the end state counts.
                 let wanted = if *running { RunState::Running } else { RunState::Stopped };
-                Ok(known_service(host, service)?.state == wanted)
+                match known_service(host, service)?.state {
+                    RunState::Unknown => Err(HostError::not_collected("ask for state of", service)),
+                    state => Ok(state == wanted),
+                }
             }
             Change::Assign(setting) => Ok(host.current(setting)? == *setting),
             // Nobody else ever makes a thing of that name; Windows may well have made a new one of
@@ -173,6 +176,9 @@ pub fn current(host: &(impl Host + ?Sized), setting: &Setting) -> Result<Setting
                 RunState::Stopped | RunState::Stopping => false,
                 // A paused service could only be put back as running, which is not what it was.
                 RunState::Paused => return Err(paused(service)),
+                RunState::Unknown => {
+                    return Err(HostError::not_collected("ask for state of", service));
+                }
             };
             Setting::Running { service: service.clone(), running }
         }

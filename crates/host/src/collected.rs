@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use crate::{About, Evidence, Host, HostError, HostErrorKind, Result, WinPath};
+use crate::offline_registry::{OfflineRegistry, Source};
+use crate::{
+    About, Evidence, Host, HostError, HostErrorKind, Key, KeyPath, Result, Service, ServiceName,
+    WinPath,
+};
 
 /// A copied `C:\Windows` has some hundred thousand files; more than this are not looked at.
 const MOST_FILES: usize = 500_000;
@@ -20,21 +25,22 @@ const NEVER_LOGS: [&str; 24] = [
 /// Files and folders of evidence from one PC.
 #[derive(Debug)]
 pub struct Collected {
-    about: About,
     files: BTreeMap<String, PathBuf>,
     listed: Vec<Evidence>,
     /// Folders that hold a copy of `C:\Windows`.
     windows: Vec<PathBuf>,
+    /// Looked for when it is first asked for.
+    registry: OnceLock<OfflineRegistry>,
 }
 
 impl Collected {
     /// Lists what lies at `paths`. Links are not followed.
     pub fn open(paths: &[PathBuf]) -> Result<Collected> {
         let mut found = Collected {
-            about: About::default(),
             files: BTreeMap::new(),
             listed: Vec::new(),
             windows: Vec::new(),
+            registry: OnceLock::new(),
         };
         for path in paths {
             let data = fs::metadata(path).map_err(|error| io("read", path, &error))?;
@@ -48,6 +54,20 @@ impl Collected {
         }
         found.listed.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(found)
+    }
+
+    /// The registry, as far as hives and exports are among the evidence.
+    pub fn registry(&self) -> &OfflineRegistry {
+        self.registry.get_or_init(|| {
+            let sources = self.listed.iter().map(|item| Source {
+                name: &item.source,
+                size_bytes: item.size_bytes,
+                path: self.files.get(&item.source).cloned(),
+            });
+            OfflineRegistry::find(sources, &|source| {
+                self.open_evidence(&Evidence { source: source.to_owned(), size_bytes: 0 })
+            })
+        })
     }
 
     fn folder(&mut self, root: &Path) -> Result<()> {
@@ -124,7 +144,7 @@ fn io(op: &'static str, path: &Path, error: &std::io::Error) -> HostError {
 
 impl Host for Collected {
     fn about(&self) -> &About {
-        &self.about
+        self.registry().about()
     }
 
     fn evidence(&self) -> Result<Vec<Evidence>> {
@@ -154,6 +174,18 @@ impl Host for Collected {
             Some(_) => Ok(true),
             None => Err(HostError::not_collected("look for", path)),
         }
+    }
+
+    fn key(&self, path: &KeyPath) -> Result<Option<Key>> {
+        self.registry().key(path)
+    }
+
+    fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
+        self.registry().keys_below(path)
+    }
+
+    fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        self.registry().service(name)
     }
 }
 

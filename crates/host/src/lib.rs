@@ -9,11 +9,13 @@ pub mod collected;
 pub mod container;
 pub mod fixture;
 pub mod live;
+pub mod offline_registry;
 pub mod overlay;
 mod path;
 pub mod probe;
 pub mod registry;
 pub mod service;
+pub mod system;
 pub mod testing;
 
 use std::io::Read;
@@ -37,8 +39,8 @@ pub struct About {
     pub build: Option<String>,
     /// Edition, such as `Professional`.
     pub edition: Option<String>,
-    /// Offset of its local time from UTC in minutes.
-    #[serde(default)]
+    /// What local time was ahead of UTC, in minutes, when the evidence was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utc_offset_minutes: Option<i32>,
 }
 
@@ -128,6 +130,11 @@ pub trait Host: Send + Sync {
         Err(HostError::not_collected("read key", path))
     }
 
+    /// The keys directly below a registry key, with their names; `None` if there is no such key.
+    fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
+        registry::keys_below(self, path)
+    }
+
     /// A service; `None` if none has that name.
     fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
         Err(HostError::not_collected("ask for service", name))
@@ -184,6 +191,9 @@ impl<H: Host + ?Sized> Host for &H {
     }
     fn key(&self, path: &KeyPath) -> Result<Option<Key>> {
         (**self).key(path)
+    }
+    fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
+        (**self).keys_below(path)
     }
     fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
         (**self).service(name)

@@ -121,11 +121,21 @@ impl KeyPath {
     /// Takes a key path with its short or long root (`HKLM`, `HKEY_LOCAL_MACHINE`).
     #[must_use]
     pub fn new(spelled: &str) -> Self {
+        const ROOTS: [(&str, &str); 3] =
+            [("HKEY_LOCAL_MACHINE", "HKLM"), ("HKEY_CURRENT_USER", "HKCU"), ("HKEY_USERS", "HKU")];
         let bare = spelled.trim_end_matches('\\');
-        match bare.strip_prefix("HKEY_LOCAL_MACHINE") {
-            Some(rest) => KeyPath(format!("HKLM{rest}")),
-            None => KeyPath(bare.to_owned()),
+        for (long, short) in ROOTS {
+            if let Some(rest) = bare.strip_prefix(long) {
+                return KeyPath(format!("{short}{rest}"));
+            }
         }
+        KeyPath(bare.to_owned())
+    }
+
+    /// The path with one more key, or more of them, below.
+    #[must_use]
+    pub fn join(&self, below: &str) -> Self {
+        KeyPath(format!(r"{}\{below}", self.0))
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Service {
     pub needs: Vec<ServiceName>,
     /// Services that depend on it directly.
     pub dependents: Vec<ServiceName>,
-    /// Whether it takes a request to stop.
+    /// Whether it takes a request to stop; taken to be so where its state is unknown.
     pub accepts_stop: bool,
     /// Whether Windows protects its process (antimalware and other protected services).
     pub protected: bool,
@@ -35,6 +35,10 @@ pub struct Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartType {
+    /// By the boot loader: drivers without which Windows could not begin.
+    Boot,
+    /// While the kernel starts: drivers.
+    System,
     /// With Windows.
     Automatic,
     /// A while after Windows.
@@ -55,6 +59,8 @@ pub enum RunState {
     Running,
     Stopping,
     Paused,
+    /// The evidence does not say: a registry tells how a service is set up, not what it does.
+    Unknown,
 }
 
 impl StartType {
@@ -62,16 +68,35 @@ impl StartType {
     #[must_use]
     pub fn registry_start(self) -> u32 {
         match self {
+            StartType::Boot => 0,
+            StartType::System => 1,
             StartType::Automatic | StartType::AutomaticDelayed => 2,
             StartType::Manual => 3,
             StartType::Disabled => 4,
         }
+    }
+
+    /// What the registry values `Start` and `DelayedAutostart` stand for; `None` for a number that
+    /// Windows does not know.
+    #[must_use]
+    pub fn from_registry(start: u32, is_delayed: bool) -> Option<Self> {
+        Some(match start {
+            0 => StartType::Boot,
+            1 => StartType::System,
+            2 if is_delayed => StartType::AutomaticDelayed,
+            2 => StartType::Automatic,
+            3 => StartType::Manual,
+            4 => StartType::Disabled,
+            _ => return None,
+        })
     }
 }
 
 impl fmt::Display for StartType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            StartType::Boot => "boot",
+            StartType::System => "system",
             StartType::Automatic => "automatic",
             StartType::AutomaticDelayed => "automatic-delayed",
             StartType::Manual => "manual",
@@ -88,6 +113,7 @@ impl fmt::Display for RunState {
             RunState::Running => "running",
             RunState::Stopping => "stopping",
             RunState::Paused => "paused",
+            RunState::Unknown => "in an unknown state",
         })
     }
 }

@@ -129,6 +129,9 @@ impl Halt {
             return Ok(());
         }
         may_stop(name, Some(&service))?;
+        if service.state == RunState::Unknown {
+            self.unknown.push(name.to_string());
+        }
         for dependent in &service.dependents {
             let why = format!("it depends on {name}, which could not be stopped otherwise");
             self.add(request, recipe, dependent, &why, restart)?;

@@ -41,6 +41,12 @@ use recover::Scan;
 /// The first bytes of every hive and of every log of one.
 pub const MAGIC: [u8; 4] = *b"regf";
 
+/// Whether a file that begins so is the log of a hive rather than a hive.
+#[must_use]
+pub fn is_log(head: &[u8]) -> bool {
+    Base::read(head).is_some_and(|base| base.is_log())
+}
+
 /// One hive, as it was after its logs were applied.
 pub struct Hive<'s> {
     image: Image<'s>,
