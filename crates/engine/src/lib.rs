@@ -14,6 +14,7 @@ pub mod recipe;
 pub mod repair;
 pub mod report;
 pub mod rule;
-pub mod services;
 pub mod shelf;
 pub mod verify;
+
+pub use knowledge::services;

@@ -1,12 +1,13 @@
-//! What is known about codes: facts with sources, and what they mean for updating.
+//! What is known about codes, and what they mean for updating.
 //!
-//! The tables stand in `knowledge/`; they are part of the program and read once.
+//! Tables: `knowledge/error_codes.tsv`, `code_categories.tsv`, `facility_categories.tsv`.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use unwedge_formats::code::Code;
 
+use super::table::rows;
 use crate::report::Category;
 
 /// One meaning of one code.
@@ -116,9 +117,9 @@ struct Tables {
     facility_advice: HashMap<&'static str, CodeAdvice>,
 }
 
-const CODES: &str = include_str!("../../../knowledge/error_codes.tsv");
-const CATEGORIES: &str = include_str!("../../../knowledge/code_categories.tsv");
-const FACILITIES: &str = include_str!("../../../knowledge/facility_categories.tsv");
+pub(super) const CODES: &str = include_str!("../../../../knowledge/error_codes.tsv");
+pub(super) const CATEGORIES: &str = include_str!("../../../../knowledge/code_categories.tsv");
+pub(super) const FACILITIES: &str = include_str!("../../../../knowledge/facility_categories.tsv");
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
@@ -163,16 +164,6 @@ fn read_tables() -> Tables {
     }
 }
 
-/// The lines of a table below its heading, cut into fields.
-fn rows<const N: usize>(table: &'static str) -> impl Iterator<Item = [&'static str; N]> {
-    table.lines().skip(1).map(|line| {
-        let mut fields = line.split('\t');
-        let row = std::array::from_fn(|_| fields.next().expect("a test counts the fields"));
-        assert!(fields.next().is_none(), "too many fields: {line}");
-        row
-    })
-}
-
 fn value(spelling: &str) -> Code {
     Code::parse(spelling).expect("a test reads every code of the tables")
 }
@@ -190,7 +181,7 @@ fn failure_of(word: &str) -> Failure {
     }
 }
 
-fn category(word: &str) -> Category {
+pub(super) fn category(word: &str) -> Category {
     let quoted = serde_json::Value::from(word);
     serde_json::from_value(quoted).expect("a test reads every category of the tables")
 }
