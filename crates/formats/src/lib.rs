@@ -4,8 +4,8 @@
 //! proportion to what it is given. What cannot be read becomes a [`Gap`] with its place.
 
 pub mod code;
-pub mod evtx;
 pub mod etl;
+pub mod evtx;
 mod gap;
 pub mod log;
 pub mod regf;

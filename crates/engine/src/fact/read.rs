@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::thread;
 
+use unwedge_formats::Gap;
+use unwedge_formats::evtx::Wanted;
 use unwedge_formats::log::{LogKind, count_lines};
 use unwedge_host::Host;
 
@@ -12,7 +14,7 @@ use super::mixed::{Writer, mixed};
 use super::part::Part;
 use super::scan::Scan;
 use super::{Facts, Operation};
-use crate::evidence::{Listing, Log, side_by_side};
+use crate::evidence::{Listing, Log, Seen, side_by_side};
 use crate::report::{GapNote, Source};
 use crate::rule::{Matcher, RuleSet};
 
@@ -36,9 +38,10 @@ pub(super) fn logs(host: &dyn Host, rules: &RuleSet, block_bytes: usize, facts: 
     let matchers: BTreeMap<LogKind, Matcher<'_>> =
         kinds.into_iter().map(|kind| (kind, Matcher::new(rules, kind))).collect();
     let first = facts.sources.len();
+    let wanted = rules.wanted_events();
     let parts = side_by_side(&logs, |index, log| {
         let scan = Scan::new(&matchers[&log.kind], log.kind, first + index, log.offset_minutes);
-        read_one(host, log, block_bytes, scan)
+        read_one(host, log, block_bytes, &wanted, scan)
     });
     let mut writers = Vec::new();
     for (index, (log, part)) in logs.into_iter().zip(parts).enumerate() {
@@ -79,11 +82,36 @@ fn writer(log: &Log, part: &Part) -> Writer {
     }
 }
 
-fn read_one(host: &dyn Host, log: &Log, block_bytes: usize, mut scan: Scan<'_, '_>) -> Part {
+fn read_one(
+    host: &dyn Host,
+    log: &Log,
+    block_bytes: usize,
+    wanted: &Wanted,
+    mut scan: Scan<'_, '_>,
+) -> Part {
     let large = log.stored_bytes >= LARGE_BYTES;
     let mut gaps = Gaps { source: &log.source, told: 0, more: 0 };
-    let size = log
-        .read(host, |reader| pieces(Text::new(reader), block_bytes, large, &mut scan, &mut gaps));
+    let size = if let Some(read) = log.read_events(host, wanted, &mut |seen| match seen {
+        Seen::Event(event) => scan.event(&event),
+        Seen::Gap(gap) => binary_gap(&gap, &mut scan.part, &mut gaps),
+    }) {
+        read.map(|(size, records)| {
+            scan.set_lines(records);
+            size
+        })
+    } else if let Some(trace) = log.read_trace(host) {
+        trace.map(|trace| {
+            let mut text = trace.text.as_slice();
+            pieces(Text::new(&mut text), block_bytes, large, &mut scan, &mut gaps);
+            trace.gaps.iter().for_each(|gap| binary_gap(gap, &mut scan.part, &mut gaps));
+            if let Some(why) = trace.silence {
+                gaps.tell(&mut scan.part, None, "the events", why);
+            }
+            trace.size_bytes
+        })
+    } else {
+        log.read(host, |reader| pieces(Text::new(reader), block_bytes, large, &mut scan, &mut gaps))
+    };
     match size {
         Ok(size) => scan.part.size_bytes = size,
         Err(why) => gaps.tell(&mut scan.part, None, "the file", &why.to_string()),
@@ -93,6 +121,12 @@ fn read_one(host: &dyn Host, log: &Log, block_bytes: usize, mut scan: Scan<'_, '
         scan.part.gaps.push(gap(&log.source, None, "records", &why));
     }
     scan.end()
+}
+
+/// Tells a gap of a file that has no lines, by its bytes.
+fn binary_gap(gap: &Gap, part: &mut Part, gaps: &mut Gaps<'_>) {
+    let what = format!("{} at bytes {} to {}", gap.what, gap.at.start, gap.at.end);
+    gaps.tell(part, None, &what, &gap.why.to_string());
 }
 
 /// Gaps of one file, told one by one up to a bound.

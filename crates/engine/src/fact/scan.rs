@@ -1,6 +1,7 @@
 //! Reads the lines worth reading of one log, block by block.
 
 use unwedge_formats::code::{Code, codes_in};
+use unwedge_formats::evtx::Event;
 use unwedge_formats::log::{
     Level, LocalTime, LogKind, Statement, count_lines, head, line_around, statement_of,
     without_mark,
@@ -111,6 +112,21 @@ impl<'m, 'r> Scan<'m, 'r> {
         self.part.records_seen |= self.time_in(block, block.len()).is_some();
     }
 
+    /// Takes an event; its number in the log stands for its line.
+    pub(super) fn event(&mut self, event: &Event) {
+        let line = event.line();
+        self.lines = event.record.saturating_sub(1);
+        self.time_at = 0;
+        self.part.records_seen = true;
+        self.part.computer = Some(event.computer.clone()).filter(|name| !name.is_empty());
+        self.hit(line.as_bytes(), 0, line.as_bytes());
+    }
+
+    /// How many lines, or records, the log has.
+    pub(super) fn set_lines(&mut self, lines: u64) {
+        self.lines = lines;
+    }
+
     /// The rules it looks with.
     pub(super) fn matcher(&self) -> &'m Matcher<'r> {
         self.matcher
@@ -172,6 +188,10 @@ impl<'m, 'r> Scan<'m, 'r> {
             component: told.component,
             text: line_text,
             codes: &causes,
+            event: match self.kind {
+                LogKind::Events => number_at_start(told.text),
+                _ => None,
+            },
             loud: matches!(told.level, Some(Level::Error | Level::Warning)),
         };
         self.matcher.on_line(&line, &mut found);
@@ -215,6 +235,11 @@ impl<'m, 'r> Scan<'m, 'r> {
             });
         }
     }
+}
+
+/// The number of the event whose text this is.
+fn number_at_start(text: &str) -> Option<u32> {
+    text.split(' ').next()?.parse().ok()
 }
 
 /// Codes of failures in a text, each once, in their order.

@@ -6,8 +6,8 @@ use unwedge_formats::log::LogKind;
 use unwedge_host::KeyPath;
 
 use super::{
-    LinePredicate, Pattern, Predicate, RegistryMust, RegistryPredicate, RegistryTest, RegistryWord,
-    Rule, RuleSource, ServicePredicate, StoreState, Weight, subject_kind,
+    EventIds, LinePredicate, Pattern, Predicate, RegistryMust, RegistryPredicate, RegistryTest,
+    RegistryWord, Rule, RuleSource, ServicePredicate, StoreState, Weight, subject_kind,
 };
 use crate::report::{Category, Severity};
 
@@ -87,6 +87,8 @@ struct WhenFile {
     #[serde(default)]
     log: Vec<String>,
     component: Option<String>,
+    #[serde(default)]
+    event: Vec<String>,
     #[serde(default)]
     contains: Vec<String>,
     #[serde(default)]
@@ -202,14 +204,16 @@ fn cause(field: &'static str, spelled: &str) -> Result<Code, RuleError> {
 fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate, RuleError> {
     let wrong = |why: &str| RuleError::Predicate { when: number, why: why.to_owned() };
     let forms = [
-        !when.contains.is_empty(),
+        !when.contains.is_empty() || !when.event.is_empty(),
         when.outcome,
         when.store.is_some(),
         !when.service.is_empty(),
         !when.registry.is_empty(),
     ];
     if forms.iter().filter(|&&form| form).count() != 1 {
-        return Err(wrong("needs exactly one of contains, outcome, store, service and registry"));
+        return Err(wrong(
+            "needs exactly one of contains or event, outcome, store, service and registry",
+        ));
     }
     if !when.registry.is_empty() {
         let tests = when.registry.into_iter().map(registry_test);
@@ -245,8 +249,16 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
     if when.coded && codes.is_empty() {
         return Err(wrong("coded needs the rule to list codes"));
     }
+    let mut logs: Vec<LogKind> =
+        when.log.iter().map(|name| log_kind(name)).collect::<Result<_, _>>()?;
+    let events: Vec<EventIds> =
+        when.event.iter().map(|spelled| event(spelled)).collect::<Result<_, _>>()?;
+    if !events.is_empty() {
+        logs = vec![LogKind::Events];
+    }
     Ok(Predicate::Line(LinePredicate {
-        logs: when.log.iter().map(|name| log_kind(name)).collect::<Result<_, _>>()?,
+        events,
+        logs,
         component: when.component,
         contains: when.contains,
         also: when.also,
@@ -270,6 +282,20 @@ fn registry_test(file: RegistryFile) -> Result<RegistryTest, &'static str> {
         return Err("is and contains ask about a value");
     }
     Ok(RegistryTest { key: KeyPath::new(&file.key), value: file.value, must })
+}
+
+/// `Service Control Manager 7000-7009` or `Microsoft-Windows-Ntfs 55`.
+fn event(spelled: &str) -> Result<EventIds, RuleError> {
+    let parsed = spelled.rsplit_once(' ').and_then(|(provider, ids)| {
+        let (first, last) = ids.split_once('-').unwrap_or((ids, ids));
+        let ids = first.parse().ok()?..=last.parse().ok()?;
+        Some(EventIds { provider: provider.replace(' ', "_"), ids })
+    });
+    parsed.filter(|event| !event.ids.is_empty()).ok_or_else(|| RuleError::Field {
+        field: "event",
+        value: spelled.to_owned(),
+        wanted: "a provider and a number, or a range such as 7000-7009",
+    })
 }
 
 fn log_kind(name: &str) -> Result<LogKind, RuleError> {

@@ -5,7 +5,7 @@ use memchr::memmem::Finder;
 use unwedge_formats::code::Code;
 use unwedge_formats::log::{LogKind, clean_string, structure};
 
-use super::{LinePredicate, Predicate, RuleIndex, RuleSet, Weight, subject_kind};
+use super::{EventIds, LinePredicate, Predicate, RuleIndex, RuleSet, Weight, subject_kind};
 use crate::report::Subject;
 
 /// Literals of the records that make up sessions, operations and reports.
@@ -68,6 +68,8 @@ pub struct LogLine<'l> {
     pub component: &'l str,
     /// The whole line.
     pub text: &'l str,
+    /// Number of the event, if it is one.
+    pub event: Option<u32>,
     /// Codes of failures that it carries, in canonical form.
     pub codes: &'l [Code],
     /// Whether its writer called it an error or a warning.
@@ -89,8 +91,9 @@ pub struct LineMatch {
 #[derive(Debug)]
 pub struct Matcher<'r> {
     set: &'r RuleSet,
-    /// Any line worth reading holds one of these.
-    worth_reading: Literals,
+    /// Any line worth reading holds one of these; `None` is every line, of logs of which only
+    /// wanted records are read anyway.
+    worth_reading: Option<Literals>,
     /// Literals of rules that want no code: with none of them and no code no rule is concerned.
     uncoded: Literals,
     /// Line predicates of harmless rules first: a line they know counts for nothing else.
@@ -179,12 +182,13 @@ impl<'r> Matcher<'r> {
             .flat_map(|wanted| wanted.line.contains.iter().map(String::as_str))
             .collect();
         let worth_reading = match kind {
-            LogKind::Cbs | LogKind::Dism => [STRUCTURE, CODED, SHARED, &uncoded].concat(),
-            _ => [structure(kind), CODED_ELSEWHERE, &uncoded].concat(),
+            LogKind::Cbs | LogKind::Dism => Some([STRUCTURE, CODED, SHARED, &uncoded].concat()),
+            LogKind::Events => None,
+            _ => Some([structure(kind), CODED_ELSEWHERE, &uncoded].concat()),
         };
         Matcher {
             set,
-            worth_reading: Literals::new(worth_reading),
+            worth_reading: worth_reading.map(Literals::new),
             uncoded: Literals::new(uncoded),
             lines,
         }
@@ -193,7 +197,10 @@ impl<'r> Matcher<'r> {
     /// Offset of the next byte at or behind `from` that lies in a line worth reading.
     #[must_use]
     pub fn next_hit(&self, block: &[u8], from: usize) -> Option<usize> {
-        self.worth_reading.find(block, from)
+        match &self.worth_reading {
+            Some(literals) => literals.find(block, from),
+            None => (from < block.len()).then_some(from),
+        }
     }
 
     /// Which rules `line` is a case of.
@@ -203,6 +210,7 @@ impl<'r> Matcher<'r> {
         found.clear();
         if line.codes.is_empty()
             && !line.loud
+            && line.event.is_none()
             && self.uncoded.find(line.text.as_bytes(), 0).is_none()
         {
             return;
@@ -230,7 +238,9 @@ impl Wanted<'_> {
         let fits = (wanted.coded.is_empty()
             || line.codes.iter().any(|code| wanted.coded.contains(code)))
             && wanted.component.as_deref().is_none_or(|want| want == line.component)
-            && self.contains.iter().any(holds)
+            && (self.contains.is_empty() || self.contains.iter().any(holds))
+            && (wanted.events.is_empty()
+                || wanted.events.iter().any(|event| is_event(line, event)))
             && self.also.iter().all(holds)
             && !self.unless.iter().any(holds);
         if !fits {
@@ -238,6 +248,11 @@ impl Wanted<'_> {
         }
         subjects_in(wanted, line.text)
     }
+}
+
+fn is_event(line: &LogLine<'_>, wanted: &EventIds) -> bool {
+    wanted.provider.eq_ignore_ascii_case(line.component)
+        && line.event.is_some_and(|id| wanted.ids.contains(&id))
 }
 
 /// What the named groups of the pattern captured; `None` when it does not match.
@@ -287,7 +302,7 @@ mod tests {
     }
 
     fn line<'l>(text: &'l str, codes: &'l [Code]) -> LogLine<'l> {
-        LogLine { component: "CSI", text, codes, loud: false }
+        LogLine { component: "CSI", text, codes, loud: false, event: None }
     }
 
     #[test]

@@ -7,11 +7,13 @@
 mod load;
 mod matcher;
 
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 use unwedge_formats::code::Code;
-use unwedge_formats::log::LogKind;
+use unwedge_formats::evtx::Wanted;
+use unwedge_formats::log::{LogKind, structure};
 use unwedge_host::KeyPath;
 
 use crate::report::{Category, Role, Severity, SubjectKind};
@@ -111,7 +113,9 @@ pub struct LinePredicate {
     pub logs: Vec<LogKind>,
     /// Component of its record; `None` is any.
     pub component: Option<String>,
-    /// One of these stands in it, letter by letter.
+    /// It is one of these events; empty is no condition.
+    pub events: Vec<EventIds>,
+    /// One of these stands in it, letter by letter; empty only for an event.
     pub contains: Vec<String>,
     /// All of these stand in it too.
     pub also: Vec<String>,
@@ -123,6 +127,15 @@ pub struct LinePredicate {
     pub coded: Vec<Code>,
     /// Whether it is proof of a failure by itself, without a failed operation around it.
     pub strong: bool,
+}
+
+/// Events of one provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventIds {
+    /// The provider, blanks in its name as underscores.
+    pub provider: String,
+    /// Their numbers.
+    pub ids: RangeInclusive<u32>,
 }
 
 /// A regular expression, compiled when it is first needed: most are never.
@@ -247,6 +260,22 @@ impl RuleSet {
             })
             .collect();
         RuleSet { rules }
+    }
+
+    /// The events that these rules ask for, and those that tell of updates.
+    #[must_use]
+    pub fn wanted_events(&self) -> Wanted {
+        let mut wanted = Wanted::nothing();
+        for provider in structure(LogKind::Events) {
+            wanted.add_all(provider.trim());
+        }
+        for when in self.rules.iter().flat_map(|rule| &rule.when) {
+            let Predicate::Line(line) = when else { continue };
+            for event in &line.events {
+                wanted.add(&event.provider, event.ids.clone());
+            }
+        }
+        wanted
     }
 
     /// The rule with this id.

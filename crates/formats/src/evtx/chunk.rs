@@ -143,7 +143,10 @@ impl Head {
                 return None;
             }
             gaps.push(0..HEAD_BYTES, "head of a chunk", GapReason::Foreign);
-            return Some(Head { end: end.unwrap_or(CHUNK_BYTES).min(chunk.len()), last_record: None });
+            return Some(Head {
+                end: end.unwrap_or(CHUNK_BYTES).min(chunk.len()),
+                last_record: None,
+            });
         }
         let Some(end) = end else {
             gaps.push(0..HEAD_BYTES, "head of a chunk", GapReason::Foreign);
@@ -236,7 +239,8 @@ struct Gaps {
 
 impl Gaps {
     fn push(&mut self, range: Range<usize>, what: &'static str, why: GapReason) {
-        let at = self.at.saturating_add(range.start as u64)..self.at.saturating_add(range.end as u64);
+        let at =
+            self.at.saturating_add(range.start as u64)..self.at.saturating_add(range.end as u64);
         self.gaps.push(Gap { at, line: 0, what, why });
     }
 }

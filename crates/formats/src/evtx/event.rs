@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn levels_are_told_in_three_words() {
-        let words: Vec<_> = (0..=6).map(|level| Event { level, ..event(&[]) }.level_word()).collect();
+        let words: Vec<_> =
+            (0..=6).map(|level| Event { level, ..event(&[]) }.level_word()).collect();
         assert_eq!(words, ["Info", "Error", "Error", "Warning", "Info", "Info", "Info"]);
     }
 }

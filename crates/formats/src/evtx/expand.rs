@@ -84,7 +84,8 @@ pub(super) fn expand(
         builder.budget.take_tokens(frame.tokens.position().saturating_sub(before))?;
         let inner = match token? {
             Token::Instance(instance) => {
-                let tokens = template_tokens(chunk, instance.template_at).ok_or(Fault::Malformed)?;
+                let tokens =
+                    template_tokens(chunk, instance.template_at).ok_or(Fault::Malformed)?;
                 Some((tokens, instance.values.iter(chunk).collect()))
             }
             Token::Slot { slot, optional: _ } => {
@@ -206,7 +207,9 @@ impl<'a, 'b> Builder<'a, 'b> {
                 self.close_down_to(open)
             }
             Token::Text(units) => self.append(|text| text.extend(characters(units))),
-            Token::Character(unit) => self.append(|text| text.extend(characters(&unit.to_le_bytes()))),
+            Token::Character(unit) => {
+                self.append(|text| text.extend(characters(&unit.to_le_bytes())))
+            }
             Token::Entity(name) => {
                 let character = entity(self.chunk, name).ok_or(Fault::Malformed)?;
                 self.append(|text| text.push(character))

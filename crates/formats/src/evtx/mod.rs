@@ -50,6 +50,16 @@ pub fn is_old_evt(head: &[u8]) -> bool {
     head.starts_with(b"\x30\0\0\0LfLe")
 }
 
+/// When the first record of a file was written, as FILETIME; the head of the file and 544 bytes of
+/// its first chunk are enough.
+#[must_use]
+pub fn first_time(head: &[u8]) -> Option<u64> {
+    /// Offset of the first record in its chunk, and of the time in the record.
+    const TIME_AT: usize = 512 + 16;
+    let bytes = head.get(FILE_HEAD_BYTES + TIME_AT..)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*bytes)).filter(|&ticks| ticks != 0)
+}
+
 /// What the head of a file tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileHead {
@@ -66,7 +76,8 @@ impl FileHead {
     /// The gap that the head is: something else than an event log, or damaged. Chunks may stand
     /// behind a damaged head all the same.
     pub fn read(bytes: &[u8]) -> Result<FileHead, Gap> {
-        let gap = |why| Gap { at: 0..FILE_HEAD_BYTES as u64, line: 0, what: "head of the file", why };
+        let gap =
+            |why| Gap { at: 0..FILE_HEAD_BYTES as u64, line: 0, what: "head of the file", why };
         if is_old_evt(bytes) {
             let why = "an event log of Windows XP or older (.evt), which is not read; \
                        open it in the event viewer and save it as .evtx";

@@ -1,9 +1,12 @@
 //! The logs among the evidence of one PC: recognised by content, in the order of their time.
 
+mod form;
+
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use unwedge_formats::evtx::{self, Wanted};
 use unwedge_formats::log::{
     self, Decoder, Encoding, LocalTime, LogKind, csi_stamp, header, line_around, recognise,
     without_mark, zone_of,
@@ -12,6 +15,9 @@ use unwedge_host::container::{self, Member};
 use unwedge_host::{Evidence, Host};
 
 use crate::report::{GapNote, Source};
+
+use form::Form;
+pub(crate) use form::{Seen, TraceText};
 
 /// Bytes of a file that tell what it is.
 const HEAD_BYTES: usize = 64 << 10;
@@ -40,6 +46,7 @@ pub struct Log {
     pub first_time: Option<LocalTime>,
     /// Offset from UTC in minutes: what its head shows, else what the rest of the evidence shows.
     pub offset_minutes: Option<i32>,
+    form: Form,
     evidence: Evidence,
     member: Member,
 }
@@ -65,8 +72,8 @@ impl Listing {
         }
         let logs = &mut listing.logs;
         // One PC has one clock: what one log shows of it holds for those that show nothing.
-        let zone =
-            host.about().utc_offset_minutes.or(logs.iter().find_map(|log| log.offset_minutes));
+        let shown = logs.iter().filter(|log| !log.is_in_utc()).find_map(|log| log.offset_minutes);
+        let zone = host.about().utc_offset_minutes.or(shown);
         for log in logs.iter_mut() {
             log.offset_minutes = log.offset_minutes.or(zone);
         }
@@ -84,6 +91,11 @@ impl Log {
         self.first_time.map(|time| time.as_seconds() - offset)
     }
 
+    /// Whether its times are in UTC whatever the clock on the wall said.
+    fn is_in_utc(&self) -> bool {
+        self.form != Form::Text || matches!(self.kind, LogKind::Events | LogKind::PoqExec)
+    }
+
     /// Opens it and hands it to `visit`, unpacked; text is not decoded yet.
     pub fn read<T>(
         &self,
@@ -91,6 +103,46 @@ impl Log {
         visit: impl FnOnce(&mut dyn Read) -> T,
     ) -> std::io::Result<T> {
         container::read(&|| host.open_evidence(&self.evidence), &self.member, visit)
+    }
+
+    /// Opens it as lines of text, whatever its form: event logs as one line an event, traces as
+    /// the lines of WindowsUpdate.log. Text is not decoded yet.
+    pub fn read_lines<T>(
+        &self,
+        host: &dyn Host,
+        visit: impl FnOnce(&mut dyn Read) -> T,
+    ) -> std::io::Result<T> {
+        self.read(host, |reader| match self.form {
+            Form::Text => Ok(visit(reader)),
+            Form::Trace => Ok(visit(&mut TraceText::of(reader)?.text.as_slice())),
+            Form::Events => {
+                let wanted = Wanted::everything();
+                Ok(visit(&mut form::EventLines::new(reader, &wanted)))
+            }
+        })?
+    }
+
+    /// Reads an event log; `visit` gets the wanted events and what could not be read.
+    ///
+    /// Gives the size in bytes and the number of records, or `None` when it is no event log.
+    pub(crate) fn read_events(
+        &self,
+        host: &dyn Host,
+        wanted: &Wanted,
+        visit: &mut dyn FnMut(Seen),
+    ) -> Option<std::io::Result<(u64, u64)>> {
+        if self.form != Form::Events {
+            return None;
+        }
+        Some(self.read(host, |reader| form::events(reader, wanted, visit)).and_then(|read| read))
+    }
+
+    /// Reads a trace as text; `None` when it is none.
+    pub(crate) fn read_trace(&self, host: &dyn Host) -> Option<std::io::Result<TraceText>> {
+        if self.form != Form::Trace {
+            return None;
+        }
+        Some(self.read(host, |reader| TraceText::of(reader)).and_then(|read| read))
     }
 }
 
@@ -119,10 +171,27 @@ fn look(host: &dyn Host, evidence: &Evidence) -> Listing {
             listing.gaps.push(gap(&source, "the file", &why.to_string()));
             continue;
         }
+        if let Some((form, kind)) = Form::of(&head) {
+            listing.logs.push(Log {
+                source,
+                kind,
+                stored_bytes: evidence.size_bytes,
+                first_time: form.first_time(&head),
+                offset_minutes: Some(0),
+                form,
+                evidence: evidence.clone(),
+                member,
+            });
+            continue;
+        }
         let head = decoded(&head);
         let Some(kind) = recognise(&head) else {
             let why = match head.is_empty() {
                 true => "the file is empty",
+                false if evtx::is_old_evt(&head) => {
+                    "an event log of Windows XP or older (.evt), which is not read; open it in \
+                     the event viewer and save it as .evtx"
+                }
                 false => "not in the form of any log known here",
             };
             listing.gaps.push(gap(&source, "the file", why));
@@ -141,6 +210,7 @@ fn look(host: &dyn Host, evidence: &Evidence) -> Listing {
             stored_bytes: evidence.size_bytes,
             first_time: first_time(kind, &head),
             offset_minutes: first_offset(kind, &head),
+            form: Form::Text,
             evidence: evidence.clone(),
             member,
         });
