@@ -80,6 +80,32 @@ pub fn event_values(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// Writes a datum behind an event's line, as this form has it.
+pub fn push_value(line: &mut String, name: &str, value: &str) {
+    line.push(' ');
+    line.extend(name.chars().map(|c| if c == ' ' || c == '=' || c == '"' { '_' } else { c }));
+    line.push('=');
+    let plain = |c: char| !c.is_control() && !matches!(c, ' ' | '"' | '=');
+    if !value.is_empty() && value.chars().all(plain) {
+        line.push_str(value);
+        return;
+    }
+    line.push('"');
+    let mut was_blank = false;
+    for letter in value.chars() {
+        let is_blank = letter.is_control();
+        match letter {
+            // A line end of two characters becomes one blank.
+            _ if is_blank && was_blank => {}
+            _ if is_blank => line.push(' '),
+            '"' => line.push_str("\"\""),
+            _ => line.push(letter),
+        }
+        was_blank = is_blank;
+    }
+    line.push('"');
+}
+
 /// How long the value at the start of `text` is, with its quotes.
 fn value_length(text: &str) -> usize {
     let bytes = text.as_bytes();

@@ -37,8 +37,8 @@ pub enum LogKind {
     SfcConsole,
     /// Events of event logs, one line each, as this program writes them; see [`super::events`].
     Events,
-    /// Events as text or XML by other programs, to be turned to lines of [`LogKind::Events`]
-    /// before anything else is asked.
+    /// Events as text or XML by other programs; [`super::event_lines`] turns them to lines of
+    /// [`LogKind::Events`], before anything else is asked.
     EventText,
 }
 

@@ -16,6 +16,7 @@ mod checksur;
 mod config_manager;
 mod cursor;
 mod decode;
+mod event_text;
 pub mod events;
 mod kind;
 mod line;
@@ -32,6 +33,8 @@ mod update;
 mod windows_update;
 
 pub use decode::{Decoder, Encoding};
+pub use event_text::{EventLine, event_lines};
+pub use events::{event_value, event_values};
 pub use kind::{LogKind, head, statement_of, structure, zone_of};
 pub use line::{CsiStamp, Header, Level, csi_sequence, csi_stamp, header};
 pub use recognise::recognise;

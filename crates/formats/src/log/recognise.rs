@@ -1,10 +1,10 @@
 //! Tells what a text file is by its first lines.
 
 use super::kind::LogKind;
-use super::line::header;
+use super::line::{Level, header};
 use super::{
-    azure, checksur, config_manager, events, poqexec, reporting_events, setup, setup_diag,
-    setupapi, windows_update,
+    azure, checksur, config_manager, event_text, events, poqexec, reporting_events, setup,
+    setup_diag, setupapi, windows_update,
 };
 
 /// How many lines of a file are looked at to recognise it.
@@ -59,10 +59,13 @@ const AGENT_COMPONENTS: &[&[u8]] = &[
 #[must_use]
 pub fn recognise(head: &[u8]) -> Option<LogKind> {
     let mut seen = Seen::default();
-    for line in head.split(|&b| b == b'\n' || b == b'\r').take(LINES_LOOKED_AT) {
+    let lines = head.split(|&b| b == b'\n' || b == b'\r').filter(|line| !line.is_empty());
+    for line in lines.take(LINES_LOOKED_AT) {
         seen.look(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
     }
     seen.kind()
+        .or_else(|| event_text::is_export(head).then_some(LogKind::EventText))
+        .or_else(|| seen.console.is_system_file_checker().then_some(LogKind::SfcConsole))
 }
 
 /// How many lines of each kind were seen.
@@ -71,8 +74,10 @@ struct Seen {
     cbs: usize,
     dism: usize,
     setup: usize,
-    /// Records of the servicing form that name nobody, or nobody known.
+    /// Records of the servicing form that name nobody.
     nameless: usize,
+    /// Those of them that are no remarks.
+    nameless_loud: usize,
     others: [usize; LogKind::ALL.len()],
     console: Console,
 }
@@ -88,7 +93,10 @@ impl Seen {
                     self.setup += usize::from(names_program(&line[head.text_at..]));
                     self.nameless += 1;
                 }
-                b"" if head.text_at >= 50 => self.nameless += 1,
+                b"" if head.text_at >= 50 => {
+                    self.nameless += 1;
+                    self.nameless_loud += usize::from(head.level != Level::Info);
+                }
                 component if setup::is_own(component) => self.setup += 1,
                 _ => {}
             }
@@ -107,10 +115,15 @@ impl Seen {
         let most_other = self.others[best as usize];
         let most = servicing.max(self.dism).max(self.setup).max(most_other);
         if most == 0 {
-            return self.console.is_system_file_checker().then_some(LogKind::SfcConsole);
+            return None;
         }
         // Setup logs embed records of CBS and DISM; their own components never stand elsewhere.
-        if self.setup > 0 && self.setup * 20 >= most {
+        let foreign = self.cbs.max(self.dism).max(most_other);
+        if self.setup > 0 && self.setup * 20 >= foreign {
+            return Some(LogKind::Setup);
+        }
+        // setuperr.log alone holds nothing but errors that name nobody.
+        if foreign == 0 && self.nameless_loud == self.nameless {
             return Some(LogKind::Setup);
         }
         if self.dism > 0 && self.dism * 10 >= servicing && servicing.max(self.dism) == most {
