@@ -6,6 +6,7 @@
 pub mod code;
 pub mod etl;
 pub mod evtx;
+pub mod export;
 mod gap;
 pub mod log;
 pub mod regf;

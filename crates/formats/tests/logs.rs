@@ -1,5 +1,4 @@
 //! Every log in the shape that Windows writes: heads, zones, and what the lines say of updates.
-#![expect(clippy::unwrap_used, reason = "a failed test shall stop")]
 
 use proptest::prelude::*;
 use unwedge_formats::log::{

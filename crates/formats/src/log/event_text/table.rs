@@ -98,12 +98,12 @@ fn rows(text: &str, separator: char) -> Vec<Row> {
     rows
 }
 
-/// In which order a language writes a date.
+/// What a language writes first in a date; month and day stand beside each other, the year at an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DateOrder {
-    YearFirst,
-    DayFirst,
-    MonthFirst,
+    Year,
+    Day,
+    Month,
 }
 
 /// The order that all dates of a file allow; where several do, a clock of twelve hours speaks for
@@ -113,7 +113,7 @@ pub(super) fn order_of<'d>(dates: impl Iterator<Item = &'d str>) -> Option<DateO
     for date in dates {
         let Some(numbers) = numbers_in(date) else { continue };
         if numbers[0] > 31 {
-            return Some(DateOrder::YearFirst);
+            return Some(DateOrder::Year);
         }
         seen = true;
         day_fits &= numbers[1] <= 12;
@@ -121,11 +121,9 @@ pub(super) fn order_of<'d>(dates: impl Iterator<Item = &'d str>) -> Option<DateO
         twelve |= date.ends_with('M');
     }
     match (seen, day_fits, month_fits) {
-        (true, true, true) => {
-            Some(if twelve { DateOrder::MonthFirst } else { DateOrder::DayFirst })
-        }
-        (true, true, false) => Some(DateOrder::DayFirst),
-        (true, false, true) => Some(DateOrder::MonthFirst),
+        (true, true, true) => Some(if twelve { DateOrder::Month } else { DateOrder::Day }),
+        (true, true, false) => Some(DateOrder::Day),
+        (true, false, true) => Some(DateOrder::Month),
         _ => None,
     }
 }
@@ -134,9 +132,9 @@ pub(super) fn order_of<'d>(dates: impl Iterator<Item = &'d str>) -> Option<DateO
 pub(super) fn time_in(text: &str, order: DateOrder) -> Option<LocalTime> {
     let numbers = numbers_in(text)?;
     let (year, month, day) = match order {
-        DateOrder::YearFirst => (numbers[0], numbers[1], numbers[2]),
-        DateOrder::DayFirst => (numbers[2], numbers[1], numbers[0]),
-        DateOrder::MonthFirst => (numbers[2], numbers[0], numbers[1]),
+        DateOrder::Year => (numbers[0], numbers[1], numbers[2]),
+        DateOrder::Day => (numbers[2], numbers[1], numbers[0]),
+        DateOrder::Month => (numbers[2], numbers[0], numbers[1]),
     };
     let hour = match (text.ends_with("PM"), text.ends_with("AM"), numbers[3]) {
         (true, _, hour) if hour < 12 => hour + 12,
