@@ -130,7 +130,8 @@ pub trait Host: Send + Sync {
         Err(HostError::not_collected("read key", path))
     }
 
-    /// The keys directly below a registry key, with their names; `None` if there is no such key.
+    /// The keys directly below a registry key, with their names; `None` if there is no such key,
+    /// an error if not all of them can be read.
     fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
         registry::keys_below(self, path)
     }

@@ -89,12 +89,17 @@ impl OfflineRegistry {
         }
     }
 
-    /// The keys directly below a key, read in one go; `None` if there is no such key.
+    /// The keys directly below a key, read in one go; `None` if there is no such key, an error if
+    /// damage hides some of them. [`OfflineRegistry::key`] then still names the others.
     pub fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
         match self.found(path) {
             Ok(Some((mount, key))) => {
                 let below = key.subkeys();
-                self.note(mount, below.gaps);
+                if let Some(gap) = below.gaps.last() {
+                    let error = damaged(path, gap);
+                    self.note(mount, below.gaps);
+                    return Err(error);
+                }
                 let read = |key: &regf::Key<'_>| (key.name(), self.read(mount, key));
                 Ok(Some(below.items.iter().map(read).collect()))
             }
@@ -128,10 +133,9 @@ impl OfflineRegistry {
         match found {
             Ok(key) => Ok(key.map(|key| (mount, key))),
             Err(gap) => {
-                let why = gap.why.to_string();
+                let error = damaged(path, &gap);
                 self.note(mount, vec![gap]);
-                let kind = HostErrorKind::Corrupt(why);
-                Err(HostError { op: "read key", subject: path.to_string(), kind })
+                Err(error)
             }
         }
     }
@@ -171,6 +175,11 @@ impl OfflineRegistry {
             }
         }
     }
+}
+
+fn damaged(path: &KeyPath, gap: &Gap) -> HostError {
+    let kind = HostErrorKind::Corrupt(format!("{}: {}", gap.what, gap.why));
+    HostError { op: "read key", subject: path.to_string(), kind }
 }
 
 fn is_volatile(path: &KeyPath) -> bool {

@@ -209,6 +209,9 @@ fn what_damage_hides_is_not_known_to_be_absent() {
     let (_folder, host) = evidence(&[("SYSTEM", bytes)]);
     let error = host.key(&key(r"HKLM\SYSTEM\Nothing")).unwrap_err();
     assert!(matches!(error.kind, HostErrorKind::Corrupt(_)), "{error}");
+    let root = key(r"HKLM\SYSTEM");
+    assert_eq!(host.key(&root).unwrap().unwrap().subkeys.len(), 3, "found by their parent");
+    assert!(host.keys_below(&root).is_err(), "the list is not whole");
     assert!(!host.registry().gaps().is_empty());
     assert!(Path::new(host.registry().sources().next().unwrap()).ends_with("SYSTEM"));
 }
