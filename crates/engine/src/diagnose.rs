@@ -8,6 +8,8 @@ mod blame;
 mod culprit;
 mod write;
 
+pub(crate) use write::{citation, told};
+
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;

@@ -1,4 +1,6 @@
-//! An explanation in plain words: what a code, a name or a rule means.
+//! An explanation in plain words: what a code, a rule, a driver, a service, an event means.
+
+mod thing;
 
 use std::io::{self, Write};
 
@@ -11,7 +13,10 @@ impl<W: Write> Page<W> {
     /// All that is known.
     pub(crate) fn explanation(&mut self, told: &Explanation) -> io::Result<()> {
         let gap = if told.id.len() + told.name.len() + 2 > self.width { "\n  " } else { "  " };
-        writeln!(self.out, "{NAME}{}{NAME:#}{gap}{}", told.id, told.name)?;
+        match told.name.is_empty() {
+            true => writeln!(self.out, "{NAME}{}{NAME:#}", told.id)?,
+            false => writeln!(self.out, "{NAME}{}{NAME:#}{gap}{}", told.id, told.name)?,
+        }
         if !told.meaning.is_empty() {
             self.paragraph(&format!("{}.", told.meaning.trim_end_matches('.')), "  ")?;
         }
@@ -28,14 +33,23 @@ impl<W: Write> Page<W> {
         self.entries("What it wraps", &wrapped.collect::<Vec<_>>())?;
         let heading = match told.kind {
             Kind::Rule => "Codes it looks for",
-            Kind::Code | Kind::SetupPair => "The same cause in other forms",
+            _ => "The same cause in other forms",
         };
         let also = told.also.iter().map(|form| (form.code.clone(), form.what.clone()));
         self.entries(heading, &also.collect::<Vec<_>>())?;
         self.friends(told)?;
         let rules = told.rules.iter().map(|rule| (rule.id.clone(), rule.title.clone()));
         self.entries("Rules that look for it", &rules.collect::<Vec<_>>())?;
-        self.facts(&told.facts)
+        if let Some(details) = &told.details {
+            self.details(details)?;
+        }
+        self.facts(&told.facts)?;
+        self.told_by(&told.sources)?;
+        for other in &told.other_meanings {
+            writeln!(self.out, "\n{FAINT}It can also mean:{FAINT:#}\n")?;
+            self.explanation(other)?;
+        }
+        Ok(())
     }
 
     /// That it is not known, and what may have been meant.
@@ -46,8 +60,8 @@ impl<W: Write> Page<W> {
             writeln!(self.out, "did you mean {}?", not.did_you_mean.join(", "))?;
         }
         self.paragraph(
-            "Give a code as Windows shows it (0x80070021), a name (ERROR_LOCK_VIOLATION) or the \
-             id of a rule.",
+            "Give a code as Windows shows it (0x80070021), a name (ERROR_LOCK_VIOLATION), the id \
+             of a rule, a driver, service, product, event, file or KB number.",
             "",
         )
     }
@@ -59,7 +73,9 @@ impl<W: Write> Page<W> {
         } else if told.failure == Some("probe") {
             lines.push(("Failure", "not by itself"));
         }
-        lines.extend(told.category.map(|category| ("Kind", category_in_words(category))));
+        // What has details tells its kind among them.
+        let category = told.category.filter(|_| told.details.is_none());
+        lines.extend(category.map(|category| ("Kind", category_in_words(category))));
         lines.extend(told.cause.map(|cause| ("Usual cause", cause)));
         lines.extend(told.help.map(|help| ("What helps", help)));
         lines.extend(told.note.map(|note| ("Note", note)));
@@ -81,6 +97,23 @@ impl<W: Write> Page<W> {
         for friend in &told.not {
             self.paragraph(friend.what, "  ")?;
             self.paragraph(friend.why, "    ")?;
+        }
+        Ok(())
+    }
+
+    fn told_by(&mut self, sources: &[&str]) -> io::Result<()> {
+        const MOST: usize = 6;
+        if sources.is_empty() {
+            return Ok(());
+        }
+        self.heading(if sources.len() == 1 { "Source" } else { "Sources" })?;
+        for source in sources.iter().take(MOST) {
+            for line in textwrap::wrap(source, super::whole_words(self.width - 2)) {
+                writeln!(self.out, "  {FAINT}{line}{FAINT:#}")?;
+            }
+        }
+        if sources.len() > MOST {
+            writeln!(self.out, "  {FAINT}and {} more: --json{FAINT:#}", sources.len() - MOST)?;
         }
         Ok(())
     }

@@ -165,7 +165,7 @@ fn cited(facts: &Facts, case: &Case) -> Vec<Citation> {
     chosen.into_iter().map(|place| citation(facts, place)).collect()
 }
 
-pub(super) fn citation(facts: &Facts, place: &Place) -> Citation {
+pub(crate) fn citation(facts: &Facts, place: &Place) -> Citation {
     let time = place.time_told();
     match facts.sources.get(place.source) {
         Some(source) => Citation {
@@ -309,7 +309,8 @@ pub(super) fn operations(facts: &Facts, standing: &Standing) -> Vec<Operation> {
     all.into_iter().skip(skip).map(|(_, operation)| told(facts, operation)).collect()
 }
 
-fn told(facts: &Facts, operation: &fact::Operation) -> Operation {
+/// One operation as it is told to the world.
+pub(crate) fn told(facts: &Facts, operation: &fact::Operation) -> Operation {
     let cancelled = operation.code.is_some_and(|code| {
         crate::knowledge::category_of(code)
             .is_some_and(|advice| advice.category == Category::Cancelled)

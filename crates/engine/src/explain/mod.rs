@@ -1,12 +1,21 @@
-//! What a code, a name or a rule means: everything that is known about it in one place.
+//! What something means: a code, a driver, a service, an event... everything that is known about it
+//! in one place.
 
 use serde::Serialize;
-use unwedge_formats::code::{Code, ParseCodeError, SetupCode, Step, Wrapping};
+use unwedge_formats::code::{Code, ParseCodeError};
 
-use crate::knowledge::{self, CodeAdvice, CodeFact, Failure};
+use crate::knowledge::{self, components, filters, products, services, setup_diag};
 use crate::report::{Category, SCHEMA};
 
+mod code;
+mod kb;
 mod near;
+mod thing;
+
+pub use kb::{KbDetails, kb_in_evidence, kb_number};
+pub use thing::{
+    AltitudeDetails, Details, DriverDetails, ProductDetails, ProductName, ServiceDetails,
+};
 
 /// What explaining needs to know about a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +41,9 @@ pub struct Explanation {
     pub asked: String,
     /// What it turned out to be.
     pub kind: Kind,
-    /// The code in its usual form, or the id of the rule.
+    /// The code in its usual form, the id of the rule, the name of the driver, service, ...
     pub id: String,
-    /// Its name, or the title of the rule.
+    /// Its name, the title of the rule, what the thing is.
     pub name: String,
     /// What it means, in a few words.
     pub meaning: String,
@@ -71,6 +80,15 @@ pub struct Explanation {
     /// The prose of a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prose: Option<String>,
+    /// What is known about a thing that is neither a code nor a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
+    /// Where that is known from; `facts` have their own sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<&'static str>,
+    /// What the same words mean beside that, the likeliest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_meanings: Vec<Explanation>,
 }
 
 /// What was asked for.
@@ -83,6 +101,26 @@ pub enum Kind {
     SetupPair,
     /// A rule.
     Rule,
+    /// A file system filter or another driver.
+    Driver,
+    /// A place in the stack of filters.
+    Altitude,
+    /// A service.
+    Service,
+    /// A product.
+    Product,
+    /// Several products to choose from.
+    Products,
+    /// An event of one provider.
+    Event,
+    /// Events of several providers with the same number, or all of one provider.
+    Events,
+    /// A rule of SetupDiag.
+    SetupRule,
+    /// A file, folder, key, policy or task of updating.
+    Component,
+    /// An update.
+    Kb,
 }
 
 /// One wrapping taken off.
@@ -153,44 +191,42 @@ pub struct NotKnown {
     pub did_you_mean: Vec<String>,
 }
 
-/// What shows `0x80070021` outside updating. Sources: iisnode issue 54 and Klondike issue 140
-/// (IIS), windows-sys constants (WIA), hobocopy issue 35 and outlookbackupaddin issue 21 (PST).
-const LOCK_FRIENDS: [FalseFriend; 3] = [
-    FalseFriend {
-        what: "Web server IIS, \"HTTP Error 500.19\"",
-        why: "There the number means that a section of the configuration is locked at a parent \
-              level (overrideModeDefault=\"Deny\"). Unlock the section; no file is locked.",
-    },
-    FalseFriend {
-        what: "Scanners and cameras (WIA)",
-        why: "STIERR_DEVICE_LOCKED has the same value: another program is using the device. \
-              Close that program; updates are not concerned.",
-    },
-    FalseFriend {
-        what: "Outlook data files (PST, OST) in a backup",
-        why: "Outlook locks parts of its open file, so a backup program reports the number. Close \
-              Outlook during the backup; updates are not concerned.",
-    },
-];
-
-/// Explains a code in any spelling, a name such as `ERROR_LOCK_VIOLATION`, or a rule by its id.
+/// Explains whatever is known: a code in any spelling, a name such as `ERROR_LOCK_VIOLATION`, a rule
+/// by its id, a driver, an altitude, a service, a product or its process, an event, a rule of
+/// SetupDiag, a file, folder, key or task of updating, or a KB number.
+///
+/// A word before the name says which is meant, as in `service bits`. What has several meanings is
+/// explained by the likeliest; the rest is in [`Explanation::other_meanings`].
 ///
 /// `None` when nothing is known about it; [`not_known`] says why.
 #[must_use]
 pub fn explain(what: &str, rules: &[RuleNote]) -> Option<Explanation> {
     let asked = what.trim();
+    let mut meanings = meanings(asked, rules).into_iter();
+    let mut first = meanings.next()?;
+    first.other_meanings = meanings.collect();
+    Some(first)
+}
+
+fn meanings(asked: &str, rules: &[RuleNote]) -> Vec<Explanation> {
     if let Some(rule) = rules.iter().find(|rule| rule.id.eq_ignore_ascii_case(asked)) {
-        return Some(explain_rule(asked, rule));
+        return vec![explain_rule(asked, rule)];
     }
-    if let Some(pair) = SetupCode::parse(asked) {
-        let mut explanation = explain_code(asked, pair.result, rules)?;
-        explanation.kind = Kind::SetupPair;
-        explanation.id = pair.to_string();
-        explanation.moments = moments(pair);
-        return Some(explanation);
+    let hinted = thing::hinted(asked);
+    if !hinted.is_empty() {
+        return hinted;
     }
-    let code = knowledge::symbol(asked).map_or_else(|| Code::parse(asked), Ok).ok()?;
-    explain_code(asked, code, rules)
+    let code = code::explain(asked, rules);
+    // What is written as a code means nothing else; a plain number may.
+    let is_plain = asked.bytes().all(|letter| letter.is_ascii_digit() || letter == b'.');
+    if code.is_some() && !is_plain {
+        return code.into_iter().collect();
+    }
+    let mut all: Vec<Explanation> = code.into_iter().chain(thing::meanings(asked)).collect();
+    if all.is_empty() {
+        all.extend(thing::last_resort(asked));
+    }
+    all
 }
 
 /// Why [`explain`] found nothing, and what may have been meant.
@@ -204,20 +240,35 @@ pub fn not_known(what: &str, rules: &[RuleNote]) -> NotKnown {
             }
             None => format!("{code} is not among the codes that are known"),
         },
-        Err(ParseCodeError::NotACode { .. }) => {
-            "it is neither an error code nor a name nor a rule that is known".to_owned()
-        }
+        Err(ParseCodeError::NotACode { .. }) => "nothing with this name is known".to_owned(),
         Err(error) => error.to_string(),
     };
     let ids = rules.iter().map(|rule| rule.id.as_str());
+    let components: Vec<String> = components::short_names().collect();
     // The closure shortens `'static` to the life of the rules.
-    let names = ids.chain(knowledge::symbols().map(|name| -> &str { name }));
+    let known = knowledge::symbols().chain(names_of_things()).map(|name| -> &str { name });
+    let names = ids.chain(known).chain(components.iter().map(String::as_str));
     NotKnown {
         schema: SCHEMA,
         asked: near::shorten(asked),
         reason,
         did_you_mean: near::nearest(asked, names),
     }
+}
+
+/// Names of drivers, services, products and SetupDiag's rules.
+fn names_of_things() -> impl Iterator<Item = &'static str> {
+    let filters = filters::all().iter().map(|it| it.driver);
+    let services = services::all().iter().flat_map(|it| [it.name, it.display_name]);
+    let of_products = products::all().iter().flat_map(|it| {
+        let parts = [&it.drivers, &it.services, &it.processes, &it.uninstall_names];
+        let patterns = |name: &&str| !name.contains('*');
+        [it.name, it.vendor]
+            .into_iter()
+            .chain(parts.into_iter().flatten().copied().filter(patterns))
+    });
+    let rules = setup_diag::all().iter().map(|it| it.name);
+    filters.chain(services).chain(of_products).chain(rules)
 }
 
 fn explain_rule(asked: &str, rule: &RuleNote) -> Explanation {
@@ -228,40 +279,11 @@ fn explain_rule(asked: &str, rule: &RuleNote) -> Explanation {
         name: rule.title.clone(),
         meaning: String::new(),
         category: Some(rule.category),
-        also: rule.codes.iter().map(|&code| form(code)).collect(),
-        facts: known.map(fact).collect(),
+        also: rule.codes.iter().map(|&code| code::form(code)).collect(),
+        facts: known.map(code::fact).collect(),
         prose: Some(rule.prose.clone()),
         ..blank(asked)
     }
-}
-
-fn explain_code(asked: &str, code: Code, rules: &[RuleNote]) -> Option<Explanation> {
-    let canonical = code.canonical();
-    let own = knowledge::code(code);
-    let inner = if canonical == code { &[] } else { knowledge::code(canonical) };
-    let first = own.first().or(inner.first());
-    // Zero is in no table: it is not an error.
-    let success = (code == Code(0)).then_some("Success: nothing failed");
-    let meaning = first.map(|fact| fact.meaning).or(success)?;
-    let advice = knowledge::category_of(code);
-    let looking = rules.iter().filter(|rule| rule.codes.iter().any(|at| at.same_cause_as(code)));
-    Some(Explanation {
-        id: code.to_string(),
-        name: first.map_or("S_OK", |fact| fact.symbol).to_owned(),
-        meaning: meaning.to_owned(),
-        canonical: Some(canonical.to_string()),
-        wrapped: code.wrappings().into_iter().map(wrapped).collect(),
-        also: forms(code),
-        category: advice.map(|advice| advice.category),
-        failure: Some(failure(code, advice)),
-        cause: advice.map(|advice| advice.cause),
-        help: advice.map(|advice| advice.help),
-        note: advice.and_then(|advice| advice.note),
-        not: if canonical == Code(0x8007_0021) { LOCK_FRIENDS.to_vec() } else { Vec::new() },
-        rules: looking.map(rule_ref).collect(),
-        facts: own.iter().chain(inner).map(fact).collect(),
-        ..blank(asked)
-    })
 }
 
 fn blank(asked: &str) -> Explanation {
@@ -285,107 +307,10 @@ fn blank(asked: &str) -> Explanation {
         rules: Vec::new(),
         facts: Vec::new(),
         prose: None,
+        details: None,
+        sources: Vec::new(),
+        other_meanings: Vec::new(),
     }
-}
-
-/// When it happened, from the second half of a setup pair.
-fn moments(pair: SetupCode) -> Vec<Fact> {
-    let parts = [
-        knowledge::setup_phase(pair.phase()),
-        knowledge::setup_operation(pair.operation()),
-        knowledge::setup_combination(pair.extend),
-    ];
-    parts.into_iter().flatten().map(fact).collect()
-}
-
-fn failure(code: Code, advice: Option<&CodeAdvice>) -> &'static str {
-    match advice.map(|advice| advice.failure) {
-        Some(Failure::No) => "no",
-        Some(Failure::Probe) => "probe",
-        Some(Failure::Yes) if code.means_failure() => "yes",
-        None if code.means_failure() => "yes",
-        // A success value of a facility whose advice is about failures.
-        Some(Failure::Yes) | None => "no",
-    }
-}
-
-fn wrapped(step: Step) -> Wrapped {
-    let inner = step.inner;
-    let number = inner.0 & 0xFFFF;
-    let name = name_or_number;
-    let how = match step.wrapping {
-        Wrapping::Win32Number => format!("Win32 error {number}, {}", name(inner)),
-        Wrapping::HresultFromNtstatus => {
-            format!("HRESULT_FROM_NT({}), a kernel status as an HRESULT", name(inner))
-        }
-        Wrapping::NtstatusFromWin32 => {
-            format!("NTSTATUS_FROM_WIN32({}), a Win32 error as a kernel status", name(inner))
-        }
-        Wrapping::NtstatusAsWin32 => format!(
-            "{}, a kernel status that programs see as Win32 error {number}, {}",
-            name(step.outer),
-            name(inner),
-        ),
-        Wrapping::Storage => {
-            format!("Win32 error {number}, {}, as a structured storage error", name(inner))
-        }
-        Wrapping::EseHresult => {
-            format!("the database (JET) error {} as an HRESULT", inner.0.cast_signed())
-        }
-        Wrapping::EseDatastore => format!(
-            "the database (JET) error {} as the update agent reports it",
-            inner.0.cast_signed()
-        ),
-        Wrapping::FilterStatus => "the same filter manager error as programs see it".to_owned(),
-        Wrapping::SetupApi => {
-            format!("{}, as setupapi.dev.log prints it", name(inner))
-        }
-        Wrapping::HttpStatus => {
-            format!("the answer HTTP {} as BITS reports it", step.outer.0 & 0xFFFF)
-        }
-        Wrapping::WinHttp => "the WinHTTP error of the same meaning".to_owned(),
-    };
-    Wrapped { outer: step.outer.to_string(), how, inner: inner.to_string() }
-}
-
-fn name_or_number(code: Code) -> String {
-    let fact = knowledge::code(code).first().map(|fact| fact.symbol);
-    fact.or_else(|| code.name()).map_or_else(|| code.to_string(), str::to_owned)
-}
-
-/// All forms of the cause but the one that was asked, and the numbers that programs print.
-fn forms(code: Code) -> Vec<Form> {
-    let canonical = code.canonical();
-    let mut all: Vec<Form> = code.relatives().into_iter().map(form).collect();
-    if canonical.is_failure() && canonical.jet_error().is_none() {
-        let decimal = |code: String| Form { code, what: "as a decimal number".to_owned() };
-        all.push(decimal(canonical.0.cast_signed().to_string()));
-        all.push(decimal(canonical.0.to_string()));
-    }
-    all
-}
-
-/// One form of a cause, spelled as logs spell it.
-fn form(code: Code) -> Form {
-    let own = knowledge::code(code).first().map(|fact| fact.symbol);
-    let spelled = match code.jet_error() {
-        Some(error) if code == code.canonical() => format!("-{error}"),
-        _ if (1..=0xFFFF).contains(&code.0) => code.0.to_string(),
-        _ => code.to_string(),
-    };
-    let step = code.unwrap_once();
-    let what = match (step.map(|step| step.wrapping), own.or_else(|| code.name())) {
-        (Some(Wrapping::Win32Number), Some(name)) => format!("Win32 number of {name}"),
-        (Some(Wrapping::Win32Number), None) => "Win32 number".to_owned(),
-        (_, Some(name)) => name.to_owned(),
-        (_, None) => step.map_or_else(String::new, |step| wrapped(step).how),
-    };
-    Form { code: spelled, what }
-}
-
-fn fact(fact: &CodeFact) -> Fact {
-    let CodeFact { code, symbol, facility, meaning, source } = *fact;
-    Fact { code: code.to_string(), symbol, facility, meaning, source }
 }
 
 fn rule_ref(rule: &RuleNote) -> RuleRef {
