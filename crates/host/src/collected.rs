@@ -1,27 +1,25 @@
-//! Evidence somebody brought: files and folders in any layout. It can be read, never changed.
+//! Evidence somebody brought: files, folders and archives in any layout. It can be read, never
+//! changed.
+
+mod archived;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::container::is_never_a_log;
 use crate::offline_registry::{OfflineRegistry, Source};
 use crate::{
-    About, Evidence, Host, HostError, HostErrorKind, Key, KeyPath, Result, Service, ServiceName,
-    WinPath,
+    About, Evidence, Host, HostError, HostErrorKind, Key, KeyPath, ReadSeek, Result, Service,
+    ServiceName, WinPath,
 };
+use archived::Archived;
 
 /// A copied `C:\Windows` has some hundred thousand files; more than this are not looked at.
 const MOST_FILES: usize = 500_000;
 /// Folders deeper than this are not entered.
 const MOST_DEPTH: usize = 64;
-/// Endings of files that never are logs; everything else is recognised by content.
-const NEVER_LOGS: [&str; 24] = [
-    "exe", "dll", "sys", "mui", "cat", "mum", "manifest", "nls", "ttf", "png", "jpg", "jpeg",
-    "gif", "ico", "bmp", "svg", "pdb", "wim", "esd", "vhd", "vhdx", "msu", "msi", "iso",
-];
-
 /// Files and folders of evidence from one PC.
 #[derive(Debug)]
 pub struct Collected {
@@ -31,6 +29,8 @@ pub struct Collected {
     windows: Vec<PathBuf>,
     /// Looked for when it is first asked for.
     registry: OnceLock<OfflineRegistry>,
+    /// Copies of `C:\Windows` in archives; looked for when they are first asked for.
+    archived: OnceLock<Archived>,
 }
 
 impl Collected {
@@ -41,6 +41,7 @@ impl Collected {
             listed: Vec::new(),
             windows: Vec::new(),
             registry: OnceLock::new(),
+            archived: OnceLock::new(),
         };
         for path in paths {
             let data = fs::metadata(path).map_err(|error| io("read", path, &error))?;
@@ -52,6 +53,9 @@ impl Collected {
                 found.file(path.clone(), data.len());
             }
         }
+        // A folder that is found by its name and by its hives is one folder.
+        found.windows.sort();
+        found.windows.dedup();
         found.listed.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(found)
     }
@@ -91,7 +95,9 @@ impl Collected {
                     open.push((entry.path(), depth + 1));
                 } else if kind.is_file() && self.listed.len() < MOST_FILES {
                     let path = entry.path();
-                    if !never_a_log(&path) {
+                    self.windows.extend(windows_of_hive(&path).map(Path::to_owned));
+                    if !path.file_name().and_then(|name| name.to_str()).is_some_and(is_never_a_log)
+                    {
                         let size = entry.metadata().map_or(0, |data| data.len());
                         self.file(path, size);
                     }
@@ -104,9 +110,20 @@ impl Collected {
     /// Where a copy of `path` lies, when the evidence has the layout of a Windows volume.
     fn copy_of(&self, path: &WinPath) -> Option<PathBuf> {
         let path = path.as_str();
-        let below = path.get(..11).filter(|root| root.eq_ignore_ascii_case(r"C:\Windows\"))?;
-        let below = &path[below.len()..];
-        self.windows.iter().find_map(|root| descend(root, below))
+        if let Some(below) = strip_folded(path, r"C:\Windows\") {
+            return self.windows.iter().find_map(|root| descend(root, below));
+        }
+        // Beside a folder called Windows lies the rest of its volume.
+        let below = strip_folded(path, r"C:\")?;
+        let is_windows = |root: &&PathBuf| {
+            root.file_name().is_some_and(|name| name.eq_ignore_ascii_case("Windows"))
+        };
+        let volumes = self.windows.iter().filter(is_windows).filter_map(|root| root.parent());
+        volumes.into_iter().find_map(|volume| descend(volume, below))
+    }
+
+    fn archived(&self) -> &Archived {
+        self.archived.get_or_init(|| Archived::find(self))
     }
 
     fn file(&mut self, path: PathBuf, size_bytes: u64) {
@@ -122,16 +139,27 @@ fn descend(root: &Path, path: &str) -> Option<PathBuf> {
     let mut at = root.to_path_buf();
     for name in path.split('\\') {
         let mut entries = fs::read_dir(&at).ok()?.flatten();
-        at = entries.find(|entry| entry.file_name().eq_ignore_ascii_case(name))?.path();
+        let entry = entries.find(|entry| entry.file_name().eq_ignore_ascii_case(name))?;
+        // A link or junction may lead out of the evidence.
+        if entry.file_type().ok()?.is_symlink() {
+            return None;
+        }
+        at = entry.path();
     }
-    // A link may lead out of the evidence.
-    fs::symlink_metadata(&at).ok().filter(|data| !data.is_symlink()).map(|_| at)
+    Some(at)
 }
 
-fn never_a_log(path: &Path) -> bool {
-    path.extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| NEVER_LOGS.contains(&ending.to_ascii_lowercase().as_str()))
+/// The folder that is a `C:\Windows`, whatever it is called, when `path` is its SYSTEM hive.
+fn windows_of_hive(path: &Path) -> Option<&Path> {
+    ["SYSTEM", "config", "System32"].iter().try_fold(path, |path, name| {
+        let own = path.file_name()?;
+        own.eq_ignore_ascii_case(name).then(|| path.parent())?
+    })
+}
+
+fn strip_folded<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    path.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix))?;
+    Some(&path[prefix.len()..]).filter(|below| !below.is_empty())
 }
 
 fn io(op: &'static str, path: &Path, error: &std::io::Error) -> HostError {
@@ -151,7 +179,7 @@ impl Host for Collected {
         Ok(self.listed.clone())
     }
 
-    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
         let path = self.files.get(&evidence.source).ok_or_else(|| HostError {
             op: "read",
             subject: evidence.source.clone(),
@@ -164,15 +192,16 @@ impl Host for Collected {
     // What was not copied may well exist on the PC: it is unknown, never absent.
 
     fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {
-        let copy = self.copy_of(path).filter(|copy| copy.is_file());
-        let copy = copy.ok_or_else(|| HostError::not_collected("read", path))?;
-        fs::read(&copy).map(Some).map_err(|error| io("read", &copy, &error))
+        match self.copy_of(path).filter(|copy| copy.is_file()) {
+            Some(copy) => fs::read(&copy).map(Some).map_err(|error| io("read", &copy, &error)),
+            None => self.archived().read(self, path).map(Some),
+        }
     }
 
     fn exists(&self, path: &WinPath) -> Result<bool> {
-        match self.copy_of(path) {
-            Some(_) => Ok(true),
-            None => Err(HostError::not_collected("look for", path)),
+        match self.copy_of(path).is_some() || self.archived().holds(path) {
+            true => Ok(true),
+            false => Err(HostError::not_collected("look for", path)),
         }
     }
 
@@ -192,6 +221,7 @@ impl Host for Collected {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn a_folder_is_listed_in_a_stable_order_without_programs() {

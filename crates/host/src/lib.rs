@@ -18,11 +18,10 @@ pub mod service;
 pub mod system;
 pub mod testing;
 
-use std::io::Read;
-
 use serde::{Deserialize, Serialize};
 
 pub use change::{Change, Setting, Tool};
+pub use container::ReadSeek;
 pub use fixture::Fixture;
 pub use overlay::Overlay;
 pub use path::{KeyPath, ServiceName, WinPath};
@@ -108,7 +107,7 @@ pub trait Host: Send + Sync {
     fn evidence(&self) -> Result<Vec<Evidence>>;
 
     /// Opens one of [`Host::evidence`] as stored (compressed files are not unpacked).
-    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>>;
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>>;
 
     /// The content of a file; `None` if there is none of that name.
     fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {
@@ -178,7 +177,7 @@ impl<H: Host + ?Sized> Host for &H {
     fn evidence(&self) -> Result<Vec<Evidence>> {
         (**self).evidence()
     }
-    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
         (**self).open_evidence(evidence)
     }
     fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {

@@ -6,14 +6,14 @@
 //! the result says so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 
 use crate::change::{Change, Setting, Tool, known_service};
 use crate::probe::{Conflict, Probe, ProbeOutput, UpdateState, holders};
 use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};
 use crate::{
-    About, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Result, ServiceName, WinPath,
+    About, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, ReadSeek, Result, ServiceName,
+    WinPath,
 };
 
 /// What `below` would be after the changes applied here; `below` itself is never touched.
@@ -122,7 +122,7 @@ impl<H: Host> Host for Overlay<H> {
         self.below.evidence()
     }
 
-    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
         self.below.open_evidence(evidence)
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostErrorKind, HostMut, Key, KeyPath, Probe,
-    ProbeOutput, Result, Service, ServiceName, WinPath,
+    ProbeOutput, ReadSeek, Result, Service, ServiceName, WinPath,
 };
 
 /// What a test knows about the host it hands to [`conforms`].
@@ -193,7 +193,7 @@ impl<H: HostMut> Host for Faulty<'_, H> {
     fn evidence(&self) -> Result<Vec<Evidence>> {
         self.alive()?.evidence()
     }
-    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
         self.alive()?.open_evidence(evidence)
     }
     fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {

@@ -3,7 +3,7 @@
 mod form;
 
 use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use unwedge_formats::evtx::{self, Wanted};
@@ -21,6 +21,9 @@ pub(crate) use form::{Seen, TraceText};
 
 /// Bytes of a file that tell what it is.
 const HEAD_BYTES: usize = 64 << 10;
+
+/// So much of what lies in containers is kept in memory between looking at it and reading it.
+const HELD_BYTES: u64 = 24 << 20;
 
 /// All that lies in the evidence.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub struct Log {
     form: Form,
     evidence: Evidence,
     member: Member,
+    /// Its content, if it lies in a container and is small.
+    held: Option<Vec<u8>>,
 }
 
 impl Listing {
@@ -65,7 +70,8 @@ impl Listing {
                 return listing;
             }
         };
-        for one in side_by_side(&evidence, |_, item| look(host, item)) {
+        let room = AtomicU64::new(HELD_BYTES);
+        for one in side_by_side(&evidence, |_, item| look(host, item, &room)) {
             listing.logs.extend(one.logs);
             listing.gaps.extend(one.gaps);
             listing.others.extend(one.others);
@@ -102,7 +108,10 @@ impl Log {
         host: &dyn Host,
         visit: impl FnOnce(&mut dyn Read) -> T,
     ) -> std::io::Result<T> {
-        container::read(&|| host.open_evidence(&self.evidence), &self.member, visit)
+        match &self.held {
+            Some(content) => Ok(visit(&mut content.as_slice())),
+            None => container::read(&|| host.open_evidence(&self.evidence), &self.member, visit),
+        }
     }
 
     /// Opens it as lines of text, whatever its form: event logs as one line an event, traces as
@@ -147,75 +156,108 @@ impl Log {
 }
 
 /// Looks at one file of the evidence, or at each member when it is a container.
-fn look(host: &dyn Host, evidence: &Evidence) -> Listing {
+fn look(host: &dyn Host, evidence: &Evidence, room: &AtomicU64) -> Listing {
     let mut listing = Listing::default();
-    let members = match container::members(&|| host.open_evidence(evidence)) {
-        Ok(members) => members,
-        Err(why) => {
-            listing.gaps.push(gap(&evidence.source, "the file", &why.to_string()));
-            return listing;
-        }
-    };
-    for member in members {
-        let source = match &member {
-            Member::Whole | Member::Gzip => evidence.source.clone(),
-            Member::Cabinet(name) => format!("{}!{name}", evidence.source),
-        };
+    let walked = container::walk(&|| host.open_evidence(evidence), &mut |member, content| {
+        let source = member.cited(&evidence.source);
         let mut head = Vec::new();
-        let read = container::read(&|| host.open_evidence(evidence), &member, |reader| {
-            reader.take(HEAD_BYTES as u64).read_to_end(&mut head)
-        });
-        if let Err(why) = read.and_then(|read| read)
-            && head.is_empty()
-        {
-            listing.gaps.push(gap(&source, "the file", &why.to_string()));
-            continue;
-        }
-        if let Some((form, kind)) = Form::of(&head) {
-            listing.logs.push(Log {
-                source,
-                kind,
-                stored_bytes: evidence.size_bytes,
-                first_time: form.first_time(&head),
-                offset_minutes: Some(0),
-                form,
-                evidence: evidence.clone(),
-                member,
-            });
-            continue;
-        }
-        let head = decoded(&head);
-        let Some(kind) = recognise(&head) else {
-            let why = match head.is_empty() {
-                true => "the file is empty",
-                false if evtx::is_old_evt(&head) => {
-                    "an event log of Windows XP or older (.evt), which is not read; open it in \
-                     the event viewer and save it as .evtx"
+        match content {
+            Ok(content) => {
+                let read = content.take(HEAD_BYTES as u64).read_to_end(&mut head);
+                if let Err(why) = read
+                    && head.is_empty()
+                {
+                    listing.gaps.push(gap(&source, "the file", &why.to_string()));
+                    return;
                 }
-                false => "not in the form of any log known here",
-            };
-            listing.gaps.push(gap(&source, "the file", why));
-            let size_bytes = evidence.size_bytes;
-            listing.others.push(Source {
-                source,
-                kind: "unknown".to_owned(),
-                size_bytes,
-                lines: 0,
-            });
-            continue;
-        };
-        listing.logs.push(Log {
-            source,
-            kind,
-            stored_bytes: evidence.size_bytes,
-            first_time: first_time(kind, &head),
-            offset_minutes: first_offset(kind, &head),
-            form: Form::Text,
-            evidence: evidence.clone(),
-            member,
-        });
+                listing.sort_in(evidence, member, source, head, content, room);
+            }
+            Err(why) => listing.gaps.push(gap(&source, "the file", &why.to_string())),
+        }
+    });
+    if let Err(why) = walked {
+        listing.gaps.push(gap(&evidence.source, "the file", &why.to_string()));
     }
     listing
+}
+
+impl Listing {
+    /// Adds what a file is that begins with `head` and goes on with `rest`.
+    fn sort_in(
+        &mut self,
+        evidence: &Evidence,
+        member: &Member,
+        source: String,
+        head: Vec<u8>,
+        rest: &mut dyn Read,
+        room: &AtomicU64,
+    ) {
+        let size_bytes = evidence.size_bytes;
+        let (form, kind, first_time, offset_minutes) = match Form::of(&head) {
+            Some((form, kind)) => (form, Some(kind), form.first_time(&head), Some(0)),
+            None => {
+                let text = decoded(&head);
+                let kind = recognise(&text);
+                let first_time = kind.and_then(|kind| first_time(kind, &text));
+                (Form::Text, kind, first_time, kind.and_then(|kind| first_offset(kind, &text)))
+            }
+        };
+        let Some(kind) = kind else {
+            self.set_aside(source, size_bytes, &head);
+            return;
+        };
+        let held = match member.is_whole() {
+            true => None,
+            false => held(head, rest, room),
+        };
+        self.logs.push(Log {
+            source,
+            kind,
+            stored_bytes: size_bytes,
+            first_time,
+            offset_minutes,
+            form,
+            evidence: evidence.clone(),
+            member: member.clone(),
+            held,
+        });
+    }
+
+    /// Notes what is no log.
+    fn set_aside(&mut self, source: String, size_bytes: u64, head: &[u8]) {
+        let mut kind = "unknown";
+        let why = if head.is_empty() {
+            Some("the file is empty")
+        } else if head.starts_with(&unwedge_formats::regf::MAGIC) {
+            kind = "registry_hive";
+            None
+        } else if evtx::is_old_evt(head) {
+            Some(
+                "an event log of Windows XP or older (.evt), which is not read; open it in the \
+                 event viewer and save it as .evtx",
+            )
+        } else {
+            Some("not in the form of any log known here")
+        };
+        self.gaps.extend(why.map(|why| gap(&source, "the file", why)));
+        self.others.push(Source { source, kind: kind.to_owned(), size_bytes, lines: 0 });
+    }
+}
+
+/// The whole content of a member, when there is room to keep it: finding it a second time may mean
+/// to unpack all that lies before it.
+fn held(mut content: Vec<u8>, rest: &mut dyn Read, room: &AtomicU64) -> Option<Vec<u8>> {
+    let left = room.load(Ordering::Relaxed);
+    let most = left.saturating_sub(content.len() as u64);
+    rest.take(most).read_to_end(&mut content).ok()?;
+    let length = content.len() as u64;
+    if length >= left {
+        return None;
+    }
+    // Two threads may both take what only one of them should have: no more than twice the room.
+    room.fetch_sub(length.min(left), Ordering::Relaxed);
+    content.shrink_to_fit();
+    Some(content)
 }
 
 /// Does `work` for each item on as many threads as there are processors, and gives the results in

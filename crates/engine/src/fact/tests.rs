@@ -1,9 +1,9 @@
 //! However a log is cut, encoded or damaged, what can be read of it is found, and the rest is told.
 
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use proptest::prelude::*;
-use unwedge_host::{About, Evidence, Host, HostError};
+use unwedge_host::{About, Evidence, Host, HostError, ReadSeek};
 
 use super::{Facts, observe_in_blocks, read};
 use crate::diagnose::diagnose;
@@ -42,23 +42,30 @@ impl Host for Memory {
         Ok(files.iter().map(listed).collect())
     }
 
-    fn open_evidence(&self, wanted: &Evidence) -> unwedge_host::Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, wanted: &Evidence) -> unwedge_host::Result<Box<dyn ReadSeek + '_>> {
         let mut files = self.files.iter().flatten();
         match files.find(|(name, _)| *name == wanted.source) {
             Some((_, Content::Bytes(bytes))) => Ok(Box::new(Cursor::new(bytes.clone()))),
-            Some((_, Content::Breaks(bytes))) => {
-                Ok(Box::new(Cursor::new(bytes.clone()).chain(Broken)))
-            }
+            Some((_, Content::Breaks(bytes))) => Ok(Box::new(Breaks(Cursor::new(bytes.clone())))),
             _ => Err(HostError::win32("read", &wanted.source, 32)),
         }
     }
 }
 
-struct Broken;
+struct Breaks(Cursor<Vec<u8>>);
 
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::Error::other("the disk is bad here"))
+impl Read for Breaks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("the disk is bad here")),
+            read => Ok(read),
+        }
+    }
+}
+
+impl Seek for Breaks {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
     }
 }
 

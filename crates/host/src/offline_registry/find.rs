@@ -9,16 +9,17 @@ use unwedge_formats::regf::{self, Freshness, Hive, Kind, Pages};
 use unwedge_formats::{Gap, GapReason, registry_export};
 
 use super::{Mount, OfflineRegistry};
+use crate::ReadSeek;
 use crate::container::{self, Member};
 use crate::{Data, KeyPath};
 
 /// Opens the same evidence anew each time it is called.
-pub type Opener<'o> = &'o dyn Fn(&str) -> crate::Result<Box<dyn Read + Send + 'o>>;
+pub type Opener<'o> = &'o dyn Fn(&str) -> crate::Result<Box<dyn ReadSeek + 'o>>;
 
 /// Hives that are compressed, and exports, are read into memory; COMPONENTS has up to 200 MB.
 const MOST_UNPACKED_BYTES: u64 = 512 << 20;
 /// So much of a file tells what it is.
-const HEAD_BYTES: u64 = 128;
+const HEAD_BYTES: u64 = 512;
 /// Nothing smaller is a hive or an export.
 const LEAST_BYTES: u64 = 32;
 const PACKED_ENDINGS: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
@@ -35,6 +36,16 @@ pub struct Source<'s> {
     pub path: Option<PathBuf>,
 }
 
+/// What lies in a file of evidence, perhaps the file itself.
+struct Item<'s> {
+    source: Source<'s>,
+    member: Member,
+    /// The name by which it is cited.
+    cited: String,
+    /// Its first bytes.
+    head: Vec<u8>,
+}
+
 /// A hive before it has its place.
 struct Found {
     source: String,
@@ -49,39 +60,40 @@ impl OfflineRegistry {
     pub fn find<'s>(sources: impl Iterator<Item = Source<'s>>, open: Opener<'_>) -> Self {
         let mut registry = OfflineRegistry::default();
         let (mut hives, mut logs, mut exports) = (Vec::new(), BTreeMap::new(), Vec::new());
-        for source in sources.filter(|it| it.size_bytes >= LEAST_BYTES) {
-            let Some((head, member)) = head(source.name, open) else { continue };
-            if head.starts_with(&regf::MAGIC) && regf::is_log(&head) || is_log_name(source.name) {
-                if head.starts_with(&regf::MAGIC) {
-                    logs.insert(bare_name(source.name), (source.name.to_owned(), member));
+        let big_enough = sources.filter(|it| it.size_bytes >= LEAST_BYTES);
+        for item in big_enough.flat_map(|source| items(source, open)) {
+            let is_hive = item.head.starts_with(&regf::MAGIC);
+            if is_hive && regf::is_log(&item.head) || is_log_name(&item.cited) {
+                if is_hive {
+                    logs.insert(bare_name(&item.cited), item);
                 }
-            } else if head.starts_with(&regf::MAGIC) {
-                hives.push((source, member));
-            } else if registry_export::is_export(&head) {
-                exports.push((source.name.to_owned(), member));
+            } else if is_hive {
+                hives.push(item);
+            } else if registry_export::is_export(&item.head) {
+                exports.push(item);
             }
         }
         let mut found = Vec::new();
-        for (source, member) in hives {
-            let bare = bare_name(source.name);
+        for item in hives {
+            let bare = bare_name(&item.cited);
             let logs = LOG_ENDINGS.iter().filter_map(|ending| logs.get(&format!("{bare}{ending}")));
-            match brought_up_to_date(&source, &member, open, logs) {
+            match brought_up_to_date(&item, open, logs) {
                 Ok(Some(hive)) => {
-                    registry.note_all(source.name, hive.gaps().to_vec());
-                    found.push(Found::new(source.name, hive));
+                    registry.note_all(&item.cited, hive.gaps().to_vec());
+                    found.push(Found::new(&item.cited, hive));
                 }
                 Ok(None) => {}
-                Err(error) => registry.note_all(source.name, vec![unreadable("hive", &error)]),
+                Err(error) => registry.note_all(&item.cited, vec![unreadable("hive", &error)]),
             }
         }
         registry.mount(found);
-        for (name, member) in exports {
-            match unpacked(&name, &member, open) {
+        for item in exports {
+            match unpacked(&item, open) {
                 Ok(bytes) => {
-                    let gaps = registry.exports.add(&name, &bytes);
-                    registry.note_all(&name, gaps);
+                    let gaps = registry.exports.add(&item.cited, &bytes);
+                    registry.note_all(&item.cited, gaps);
                 }
-                Err(error) => registry.note_all(&name, vec![unreadable("export", &error)]),
+                Err(error) => registry.note_all(&item.cited, vec![unreadable("export", &error)]),
             }
         }
         registry
@@ -159,27 +171,28 @@ impl Found {
     }
 }
 
-/// The beginning of what the file holds, and in which wrapping.
-fn head(name: &str, open: Opener<'_>) -> Option<(Vec<u8>, Member)> {
-    let mut head = Vec::new();
-    open(name).ok()?.take(HEAD_BYTES * 4).read_to_end(&mut head).ok()?;
-    let is_packed =
-        matches!(head[..], [0x1f, 0x8b, ..] | [0xfd, b'7', b'z', ..] | [0x28, 0xb5, 0x2f, ..]);
-    if !is_packed {
-        return Some((head, Member::Whole));
-    }
-    let open = || open(name);
-    let [member] = <[Member; 1]>::try_from(container::members(&open).ok()?).ok()?;
-    let mut head = Vec::new();
-    let read = |reader: &mut dyn Read| reader.take(HEAD_BYTES * 4).read_to_end(&mut head);
-    container::read(&open, &member, read).ok()?.ok()?;
-    Some((head, member))
+/// What the file holds, as far as its beginning can be read.
+fn items<'s>(source: Source<'s>, open: Opener<'_>) -> Vec<Item<'s>> {
+    let mut items = Vec::new();
+    // What cannot be opened here is told where logs are looked for.
+    let _ = container::walk(&|| open(source.name), &mut |member, content| {
+        let mut head = Vec::new();
+        let read = content.and_then(|content| content.take(HEAD_BYTES).read_to_end(&mut head));
+        if read.is_ok() {
+            items.push(Item {
+                source: source.clone(),
+                cited: member.cited(source.name),
+                member: member.clone(),
+                head,
+            });
+        }
+    });
+    items
 }
 
-fn unpacked(name: &str, member: &Member, open: Opener<'_>) -> io::Result<Vec<u8>> {
+fn unpacked(item: &Item<'_>, open: Opener<'_>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let open = || open(name);
-    container::read(&open, member, |reader| {
+    container::read(&|| open(item.source.name), &item.member, |reader| {
         reader.take(MOST_UNPACKED_BYTES + 1).read_to_end(&mut bytes)
     })??;
     if bytes.len() as u64 > MOST_UNPACKED_BYTES {
@@ -190,34 +203,31 @@ fn unpacked(name: &str, member: &Member, open: Opener<'_>) -> io::Result<Vec<u8>
 }
 
 /// Opens a hive; its logs are read only if it says that it is in the middle of a write.
-fn brought_up_to_date<'l>(
-    source: &Source<'_>,
-    member: &Member,
+fn brought_up_to_date<'l, 's: 'l>(
+    item: &Item<'_>,
     open: Opener<'_>,
-    logs: impl Iterator<Item = &'l (String, Member)>,
+    logs: impl Iterator<Item = &'l Item<'s>>,
 ) -> io::Result<Option<Hive<'static>>> {
-    let hive = opened(source, member, open, &[])?;
+    let hive = opened(item, open, &[])?;
     if hive.as_ref().is_none_or(|hive| hive.freshness() == Freshness::Clean) {
         return Ok(hive);
     }
-    let logs: Vec<Vec<u8>> =
-        logs.filter_map(|(name, member)| unpacked(name, member, open).ok()).collect();
-    if logs.is_empty() { Ok(hive) } else { opened(source, member, open, &logs) }
+    let logs: Vec<Vec<u8>> = logs.filter_map(|log| unpacked(log, open).ok()).collect();
+    if logs.is_empty() { Ok(hive) } else { opened(item, open, &logs) }
 }
 
 fn opened(
-    source: &Source<'_>,
-    member: &Member,
+    item: &Item<'_>,
     open: Opener<'_>,
     logs: &[Vec<u8>],
 ) -> io::Result<Option<Hive<'static>>> {
     let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
-    Ok(match (&source.path, member) {
-        (Some(path), Member::Whole) => {
+    Ok(match &item.source.path {
+        Some(path) if item.member.is_whole() => {
             let file = File::open(path)?;
             Hive::open(FilePages { size_bytes: file.metadata()?.len(), file }, &logs).ok()
         }
-        _ => Hive::open(unpacked(source.name, member, open)?, &logs).ok(),
+        _ => Hive::open(unpacked(item, open)?, &logs).ok(),
     })
 }
 
