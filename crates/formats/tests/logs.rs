@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use unwedge_formats::log::{
     Encoding, EventLine, Level, LogKind, Statement, event_lines, event_value, head, recognise,
-    statement_of, structure, zone_of,
+    statement_of, structure, update_named, zone_of,
 };
 
 const GUID: &str = "e3766677-0000-4000-8000-00000000000a";
@@ -123,7 +123,12 @@ fn the_new_form_of_the_agents_log_tells_its_calls() {
         (
             "ComApi",
             "Download call complete (succeeded = 0, succeeded with errors = 0, failed = 1, cancelled = 0, unaccounted = 0)",
-            "Download Failed(Code(0x80240022))",
+            "",
+        ),
+        (
+            "ComApi",
+            "Install call complete (succeeded = 0, succeeded with errors = 0, failed = 2, cancelled = 0, unaccounted = 0)",
+            "Install Failed(Code(0x80240022))",
         ),
         (
             "ComApi",
@@ -335,7 +340,22 @@ fn configuration_manager_tells_scans_and_installations() {
         ("WUAHandler", "Scan failed with error = 0x8024402c.", "Scan Failed(Code(0x8024402c))"),
         ("WUAHandler", "Async searching of updates using WUAgent started.", "Scan Started"),
         ("WUAHandler", "Successfully completed scan.", "Scan Succeeded"),
-        ("WUAHandler", "Installation of updates completed.", "Install Succeeded"),
+        ("WUAHandler", "Installation of updates completed.", ""),
+        (
+            "WUAHandler",
+            "Installation job encountered some failures. Job Result = 0x80240022.",
+            "Install Failed(Code(0x80240022))",
+        ),
+        (
+            "WUAHandler",
+            "Failed to get final installation result of updates. Error = 0x80004002",
+            "Install Failed(Code(0x80004002))",
+        ),
+        (
+            "UpdatesHandler",
+            "WSUS update (e3766677-0000-4000-8000-00000000000a) installation result = 0x80004002, Reboot State = NoReboot",
+            "Install Failed(Code(0x80004002)) | e3766677-0000-4000-8000-00000000000a | e3766677-0000-4000-8000-00000000000a",
+        ),
         (
             "WUAHandler",
             "Update 1 (e3766677-0000-4000-8000-00000000000a) finished installing (0x80070020), Reboot Required? No",
@@ -422,13 +442,14 @@ fn a_section_of_driver_installation_has_a_title_a_time_and_an_end() {
         ("<<<  [Exit status: SUCCESS]", "DriverInstall Succeeded"),
         ("<<<  [Exit status: SUCCESS (REBOOT_REQUIRED)]", "DriverInstall NeedsRestart"),
         ("<<<  [Exit status: FAILURE(0x000005b4)]", "DriverInstall Failed(Code(0x000005b4))"),
+        ("    <<<  [Exit status: FAILURE(0x00000103)]", "DriverInstall Succeeded"),
         ("!!!  dvi: Device not started", ""),
     ] {
         assert_eq!(said(LogKind::SetupApi, line), want, "{line}");
     }
     for line in [
         "<<<  Section end 2023/11/22 17:59:31.203",
-        "[Boot Session: 2023/11/22 17:59:31.203]",
+        "    [Boot Session: 2023/11/22 17:59:31.203]",
         ">>>  Section start 2023.11.22 17.59.31,203",
     ] {
         let found = head(LogKind::SetupApi, line.as_bytes()).unwrap();
@@ -568,6 +589,8 @@ fn the_smaller_logs_are_read() {
             "  <FailureData>Error: SetupDiag reports rollback failure found. Error: 0xC1900101 - 0x30018</FailureData>",
             "Upgrade Failed(Code(0xc1900101))",
         ),
+        (LogKind::SetupDiag, "  <FailureData>LogEntry: x [gle=0x80070057]</FailureData>", ""),
+        (LogKind::SetupDiag, "Error = 0xC1900101-0x20017", "Upgrade Failed(Code(0xc1900101))"),
         (
             LogKind::SetupDiag,
             "Matching Profile found: FindSuccessfulUpgrade - 8A0824C8-A56D-4C55-95A0-22751AB62F3E",
@@ -739,6 +762,32 @@ fn a_cut_off_export_keeps_what_was_whole() {
     );
     assert_eq!((parsed.items.len(), parsed.gaps.len()), (0, 1));
     assert_eq!(event_lines("nothing of the kind").gaps.len(), 1);
+}
+
+#[test]
+fn titles_of_updates_are_told_beside_their_steps() {
+    let named = |kind, line: &str| {
+        let found = head(kind, line.as_bytes()).unwrap();
+        assert!(structure(kind).iter().any(|literal| line.contains(literal)), "{line}");
+        update_named(kind, found.component, &line[found.text_at..])
+            .map(|it| (it.title.to_owned(), it.id.to_owned()))
+    };
+    let told = |title: &str, id: &str| Some((title.to_owned(), id.to_owned()));
+    let kind = LogKind::WindowsUpdate;
+    let line = new_form("Agent", "  Title = 2024-01 Update (KB5034123)");
+    assert_eq!(named(kind, &line), told("2024-01 Update (KB5034123)", ""));
+    let line = new_form("Agent", &format!("  UpdateId = {GUID}.200"));
+    assert_eq!(named(kind, &line), told("", GUID));
+    let line = old_form("Agent", &format!("  *   UpdateId = {{{GUID}}}.101"));
+    assert_eq!(named(kind, &line), told("", GUID));
+    let kind = LogKind::ConfigMgr;
+    let line = cmtrace("WUAHandler", &format!("1. Update (Missing): A (x) (KB1) ({GUID}, 200)"));
+    assert_eq!(named(kind, &line), told("A (x) (KB1)", GUID));
+    let line = cmtrace(
+        "UpdatesStore",
+        &format!("Queried Update ({GUID}): Status=Missing, Title=A, b (KB1), BulletinID=, x"),
+    );
+    assert_eq!(named(kind, &line), told("A, b (KB1)", GUID));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use memchr::memmem;
 
 use super::cursor::{Cursor, time_of};
 use super::line::{Header, Level};
-use super::update::{UpdateAction, UpdateEnd, UpdateStep, hex_code};
+use super::update::{NamedUpdate, UpdateAction, UpdateEnd, UpdateStep, bare_guid, hex_code};
 
 /// See [`super::structure`].
 pub(super) const STRUCTURE: &[&str] = &[
@@ -22,7 +22,11 @@ pub(super) const STRUCTURE: &[&str] = &[
     "searching of updates using WUAgent started",
     "Successfully completed scan.",
     "installation of updates started",
-    "nstallation of updates completed",
+    "Failed to get final installation result",
+    " installation result = ",
+    "Update (Missing): ",
+    "Update (Installed): ",
+    "Queried Update (",
     " finished installing (",
     "scan completion received, result = ",
     "Installation job encountered some failures",
@@ -116,6 +120,11 @@ fn handler(text: &str) -> Option<UpdateStep<'_>> {
         };
         return failed(action, "rror = ");
     }
+    if text.starts_with("Installation job encountered some failures")
+        || text.starts_with("Failed to get final installation result")
+    {
+        return failed(Install, " = ");
+    }
     if text.starts_with("Scan failed with error") {
         return failed(Scan, "= ");
     }
@@ -136,10 +145,8 @@ fn handler(text: &str) -> Option<UpdateStep<'_>> {
     let (action, end) = match text {
         "Async searching of updates using WUAgent started." => (Scan, UpdateEnd::Started),
         "Successfully completed scan." => (Scan, UpdateEnd::Succeeded),
+        // That it is completed is also said when all updates failed.
         "Async installation of updates started." => (Install, UpdateEnd::Started),
-        "Installation of updates completed." | "Async installation of updates completed." => {
-            (Install, UpdateEnd::Succeeded)
-        }
         _ => return None,
     };
     Some(UpdateStep::new(action, end))
@@ -149,9 +156,31 @@ fn updates_handler(text: &str) -> Option<UpdateStep<'_>> {
     if let Some((_, code)) = text.split_once("scan completion received, result = ") {
         return Some(UpdateStep::new(UpdateAction::Scan, UpdateEnd::of(hex_code(code)?)));
     }
+    if let Some((update, code)) = text.split_once(" installation result = ") {
+        let id = update.rsplit_once('(').map_or("", |(_, id)| id);
+        let end = UpdateEnd::of(hex_code(code)?);
+        return Some(UpdateStep::new(UpdateAction::Install, end).about("", id));
+    }
     let rest = text.strip_prefix("Installation job encountered some failures")?;
-    let (_, code) = rest.split_once("rror = ")?;
+    let (_, code) = rest.split_once(" = ")?;
     Some(UpdateStep::new(UpdateAction::Install, failure(code)?))
+}
+
+/// Reads `1. Update (Missing): title (GUID, 200)` and `Queried Update (GUID): Status=Missing,
+/// Title=…, BulletinID=…`.
+pub(super) fn named(text: &str) -> Option<NamedUpdate<'_>> {
+    let text = text.strip_prefix("<![LOG[").unwrap_or(text);
+    let text = text.split("]LOG]!>").next().unwrap_or(text).trim();
+    if let Some(rest) = text.strip_prefix("Queried Update (") {
+        let title = rest.split_once("Title=")?.1;
+        let title = title.split(", BulletinID=").next()?;
+        return Some(NamedUpdate { title, id: bare_guid(rest) });
+    }
+    let (_, rest) = text
+        .split_once("Update (Missing): ")
+        .or_else(|| text.split_once("Update (Installed): "))?;
+    let (title, id) = rest.rsplit_once(" (")?;
+    Some(NamedUpdate { title, id: bare_guid(id) })
 }
 
 /// `Update (Site_GUID/SUM_GUID) Progress: Status = ciStateError, PercentComplete = 0, … Result =

@@ -2,6 +2,7 @@
 
 use super::line::{Header, header};
 use super::servicing::{Statement, statement};
+use super::update::NamedUpdate;
 use super::{
     azure, checksur, config_manager, csi_stamp, events, poqexec, reporting_events, setup,
     setup_diag, setupapi, windows_update,
@@ -126,8 +127,18 @@ pub fn statement_of<'a>(kind: LogKind, component: &[u8], text: &'a str) -> Optio
     }
 }
 
-/// Literals of which every line holds one that [`statement_of`] or [`zone_of`] can say something
-/// of; each has at least four bytes.
+/// Reads which title belongs to which update, where a log of this kind says so beside its steps.
+#[must_use]
+pub fn update_named<'a>(kind: LogKind, component: &[u8], text: &'a str) -> Option<NamedUpdate<'a>> {
+    match kind {
+        LogKind::WindowsUpdate => windows_update::named(component, text),
+        LogKind::ConfigMgr => config_manager::named(text),
+        _ => None,
+    }
+}
+
+/// Literals of which every line holds one that [`statement_of`], [`update_named`] or [`zone_of`]
+/// can say something of; each has at least four bytes.
 ///
 /// Empty for CBS and DISM, whose literals belong to the searching of [`statement`], and for kinds
 /// that say nothing line by line.

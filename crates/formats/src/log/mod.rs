@@ -35,13 +35,13 @@ mod windows_update;
 pub use decode::{Decoder, Encoding};
 pub use event_text::{EventLine, event_lines};
 pub use events::{event_value, event_values};
-pub use kind::{LogKind, head, statement_of, structure, zone_of};
+pub use kind::{LogKind, head, statement_of, structure, update_named, zone_of};
 pub use line::{CsiStamp, Header, Level, csi_sequence, csi_stamp, header};
 pub use recognise::recognise;
 pub use records::{Record, Records, count_lines, line_around, line_at, records, without_mark};
 pub use servicing::{Statement, SystemFileCheck, clean_string, statement};
 pub use time::LocalTime;
-pub use update::{UpdateAction, UpdateEnd, UpdateStep};
+pub use update::{NamedUpdate, UpdateAction, UpdateEnd, UpdateStep};
 
 #[cfg(test)]
 mod tests {

@@ -153,6 +153,7 @@ fn kind_of_line(line: &[u8]) -> Option<LogKind> {
             }
         }
         b'0'..=b'9' | b'a'..=b'f' => dated(line),
+        b' ' | b'\t' if setupapi::is_mark(line) => Some(LogKind::SetupApi),
         b'C' if checksur::is_mark(line) => Some(LogKind::CheckSur),
         _ if setup_diag::is_mark(line) => Some(LogKind::SetupDiag),
         _ => config_manager::is_record(line).then_some(LogKind::ConfigMgr),

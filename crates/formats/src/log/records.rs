@@ -2,7 +2,8 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::line::{Header, header};
+use super::kind::{LogKind, head};
+use super::line::Header;
 use crate::{Gap, GapReason, Parsed};
 
 /// One record: its head, its own line and the lines that continue it.
@@ -25,16 +26,24 @@ pub struct Record<'a> {
 /// Walks the records of a buffer that begins at a line start; see [`records()`].
 #[derive(Debug)]
 pub struct Records<'a> {
+    kind: LogKind,
     buffer: &'a [u8],
     at: usize,
     line: u64,
 }
 
 impl<'a> Records<'a> {
-    /// Starts at the beginning of `buffer`, whose first line has number `line`.
+    /// Starts at the beginning of `buffer`, whose first line has number `line`; the records are
+    /// those of CBS and DISM.
     #[must_use]
     pub fn new(buffer: &'a [u8], line: u64) -> Self {
-        Records { buffer, at: 0, line }
+        Records::of(LogKind::Cbs, buffer, line)
+    }
+
+    /// Starts at the beginning of a log of another kind.
+    #[must_use]
+    pub fn of(kind: LogKind, buffer: &'a [u8], line: u64) -> Self {
+        Records { kind, buffer, at: 0, line }
     }
 }
 
@@ -47,12 +56,12 @@ impl<'a> Iterator for Records<'a> {
         }
         let (first, mut end) = line_at(self.buffer, self.at);
         let (at, line) = (self.at, self.line);
-        let head = header(without_mark(first));
+        let found = head(self.kind, without_mark(first));
         let mut lines = 1;
         // What follows and begins no record belongs to this one, or to the same gap.
         while end < self.buffer.len() {
             let (next, next_end) = line_at(self.buffer, end);
-            if header(without_mark(next)).is_some() {
+            if head(self.kind, without_mark(next)).is_some() {
                 break;
             }
             lines += 1;
@@ -60,7 +69,7 @@ impl<'a> Iterator for Records<'a> {
         }
         (self.at, self.line) = (end, line + lines);
         let first_end = at + first.len();
-        Some(match head {
+        Some(match found {
             Some(header) => {
                 let skipped = first.len() - without_mark(first).len();
                 Ok(Record {
@@ -208,6 +217,16 @@ mod tests {
         let parsed = records(log);
         assert_eq!(parsed.items.len(), 2);
         assert_eq!((parsed.items[1].line, parsed.items[1].text), (2, &b"b"[..]));
+    }
+
+    #[test]
+    fn records_of_other_logs_are_walked_by_their_own_heads() {
+        let log = b"2025/03/17 15:43:15.1571414 1 7     Misc            a\r\n  more\r\n\
+            2025/03/17 15:43:15.1571415 1 7     Misc            b\r\n";
+        let found: Vec<_> = Records::of(LogKind::WindowsUpdate, log, 1).collect();
+        let [Ok(first), Ok(second)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((first.text, first.continuation), (&b"a"[..], &b"  more\r\n"[..]));
+        assert_eq!((second.line, second.text), (3, &b"b"[..]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::code::{Code, codes_in};
 
 /// See [`super::structure`].
 pub(super) const STRUCTURE: &[&str] =
-    &["Error: SetupDiag reports ", "FindSuccessfulUpgrade", "<FailureData>"];
+    &["Error: SetupDiag reports ", "FindSuccessfulUpgrade", "Error = 0x"];
 
 /// Whether only these results hold such a line.
 pub(super) fn is_mark(line: &[u8]) -> bool {
@@ -30,9 +30,13 @@ pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
     if text.contains("FindSuccessfulUpgrade") {
         return Some(UpdateStep::new(UpdateAction::Upgrade, UpdateEnd::Succeeded));
     }
-    let said = text
-        .strip_prefix("Error: SetupDiag reports ")
-        .or_else(|| text.split_once("<FailureData>").map(|(_, said)| said))?;
+    // A rollback is told in lines of their own: last phase, last operation, code and extension.
+    if let Some(code) = text.strip_prefix("Error = ") {
+        let code = hex_code(code.strip_prefix("0x")?)?;
+        return Some(UpdateStep::new(UpdateAction::Upgrade, UpdateEnd::of(code)));
+    }
+    let text = text.split_once("<FailureData>").map_or(text, |(_, said)| said);
+    let said = text.strip_prefix("Error: SetupDiag reports ")?;
     let code = said
         .rsplit_once("Error: ")
         .and_then(|(_, code)| code.starts_with("0x").then(|| hex_code(code)).flatten())

@@ -16,6 +16,7 @@
 use super::cursor::{Cursor, time_of};
 use super::line::{Header, Level};
 use super::update::{UpdateAction, UpdateEnd, UpdateStep, hex_code};
+use crate::code::Code;
 
 /// See [`super::structure`].
 pub(super) const STRUCTURE: &[&str] = &[">>>  [", "<<<  [Exit status: "];
@@ -24,10 +25,16 @@ pub(super) const STRUCTURE: &[&str] = &[">>>  [", "<<<  [Exit status: "];
 const DATED: [&[u8]; 4] =
     [b">>>  Section start ", b"<<<  Section end ", b"[Boot Session: ", b"[Setup Session: "];
 
+/// `ERROR_NO_MORE_ITEMS`: no device wants the driver, or it has a better one already (as the
+/// return codes of PnPUtil are documented).
+const NOTHING_TO_DO: Code = Code(259);
+
 /// Reads the head of a line with a date; the text is the whole line.
 pub(super) fn head(line: &[u8]) -> Option<Header<'_>> {
-    let mark = DATED.into_iter().find(|mark| line.starts_with(mark))?;
-    let mut cursor = Cursor::new(&line[mark.len()..]);
+    // Sections that were pasted somewhere are indented.
+    let bare = line.trim_ascii_start();
+    let mark = DATED.into_iter().find(|mark| bare.starts_with(mark))?;
+    let mut cursor = Cursor::new(&bare[mark.len()..]);
     let date = cursor.date(b"/-.")?;
     cursor.exactly(b" ")?;
     let clock = cursor.clock(b":.")?;
@@ -42,13 +49,13 @@ pub(super) fn head(line: &[u8]) -> Option<Header<'_>> {
 /// Whether only these logs hold such a line.
 pub(super) fn is_mark(line: &[u8]) -> bool {
     line == b"[Device Install Log]"
-        || line.starts_with(b"<<<  [Exit status: ")
+        || line.trim_ascii_start().starts_with(b"<<<  [Exit status: ")
         || head(line).is_some()
 }
 
 /// Reads the title of a section, or how it ended.
 pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
-    let text = text.trim_end();
+    let text = text.trim();
     if let Some(title) = text.strip_prefix(">>>  [") {
         let title = title.strip_suffix(']')?;
         let step = UpdateStep::new(UpdateAction::DriverInstall, UpdateEnd::Started);
@@ -59,6 +66,7 @@ pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
         Some(code) => {
             let code = hex_code(code.strip_prefix('(')?)?;
             match UpdateEnd::of(code) {
+                _ if code == NOTHING_TO_DO => UpdateEnd::Succeeded,
                 UpdateEnd::Succeeded => UpdateEnd::Failed(code),
                 end => end,
             }

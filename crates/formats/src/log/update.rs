@@ -52,6 +52,17 @@ pub enum UpdateEnd {
     Cancelled(Code),
 }
 
+/// What a log tells of an update beside its steps: which title belongs to which identifier.
+///
+/// Some logs tell the two in lines behind each other: the identifier behind the title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedUpdate<'a> {
+    /// Title, mostly with the KB; empty where the line has only the identifier.
+    pub title: &'a str,
+    /// GUID without braces and revision; empty where the line has only the title.
+    pub id: &'a str,
+}
+
 /// Codes that say that somebody broke an operation off: `WU_E_CALL_CANCELLED`, `ERROR_CANCELLED`,
 /// `ERROR_REQUEST_ABORTED`, `ERROR_OPERATION_ABORTED`, `E_ABORT`, `CBS_E_CANCEL`, and
 /// `WU_E_CALL_CANCELLED_BY_POLICY`.

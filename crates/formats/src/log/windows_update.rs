@@ -13,7 +13,7 @@
 use super::cursor::{Cursor, time_of};
 use super::line::{Header, Level};
 use super::reporting_events;
-use super::update::{UpdateAction, UpdateEnd, UpdateStep, hex_code};
+use super::update::{NamedUpdate, UpdateAction, UpdateEnd, UpdateStep, bare_guid, hex_code};
 use crate::code::Code;
 
 /// See [`super::structure`].
@@ -35,6 +35,8 @@ pub(super) const STRUCTURE: &[&str] = &[
     "while downloading update",
     "AU: Installing update [",
     "AU: Download update [",
+    " Title = ",
+    " UpdateId = ",
     ", tz: ",
 ];
 
@@ -159,6 +161,20 @@ pub(super) fn step<'a>(component: &[u8], text: &'a str) -> Option<UpdateStep<'a>
     }
 }
 
+/// Reads a line of the list of updates that a call is about: `Title = …`, and behind it
+/// `UpdateId = {GUID}.200`.
+pub(super) fn named<'a>(component: &[u8], text: &'a str) -> Option<NamedUpdate<'a>> {
+    if component != b"Agent" {
+        return None;
+    }
+    let text = text.trim_start_matches(['*', ' ']).trim_end();
+    if let Some(title) = text.strip_prefix("Title = ") {
+        return Some(NamedUpdate { title, id: "" });
+    }
+    let id = bare_guid(text.strip_prefix("UpdateId = ")?);
+    (!id.is_empty()).then_some(NamedUpdate { title: "", id })
+}
+
 /// `* START * Finding updates CallerId = X  Id = 3`, `* END * Finding updates CallerId = X, Id = 3,
 /// Exit code = 0x00000000 (cV = …)`; old: `** START **  Agent: Finding updates [CallerId = X]`.
 fn call(text: &str) -> Option<UpdateStep<'_>> {
@@ -259,8 +275,11 @@ fn job(text: &str) -> Option<UpdateStep<'_>> {
     Some(UpdateStep::new(UpdateAction::Download, end).about("", rest))
 }
 
-/// `Download call complete (succeeded = 0, succeeded with errors = 0, failed = 1, cancelled = 0,
+/// `Install call complete (succeeded = 0, succeeded with errors = 0, failed = 1, cancelled = 0,
 /// unaccounted = 0)`; a call that did a part of its work is told by its updates alone.
+///
+/// A download call also counts as failed what could not begin, as on PCs whose updates of third
+/// parties are not cached; what truly failed to download is told by its job.
 fn counted(text: &str) -> Option<UpdateStep<'_>> {
     let (call, counts) = text.split_once(" call complete (")?;
     let action = match call.trim_start_matches(['-', ' ']) {
@@ -277,6 +296,7 @@ fn counted(text: &str) -> Option<UpdateStep<'_>> {
     };
     let done = count("succeeded") > 0 || count("succeeded with errors") > 0;
     let end = match (done, count("failed") > 0, count("cancelled") > 0) {
+        (false, true, _) if action == UpdateAction::Download => return None,
         (false, true, _) => UpdateEnd::Failed(ALL_UPDATES_FAILED),
         (false, false, true) => UpdateEnd::Cancelled(CALL_CANCELLED),
         (true, false, false) => UpdateEnd::Succeeded,
