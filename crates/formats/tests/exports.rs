@@ -188,6 +188,14 @@ fn reports_are_read_to_rows_of_their_categories() {
     assert_eq!(msinfo::rows(text).items[1].category, "System Summary");
 }
 
+#[test]
+fn a_report_of_endless_names_stays_small() {
+    let text = format!("[{}]\nVersion\t10.0.22631\t\n", "x".repeat(10_000));
+    assert!(msinfo::rows(&text).items[0].category.len() < 1_000);
+    let text = format!("<MsInfo><Category name=\"{}\"><Data><I>a</I></Data>", "x".repeat(10_000));
+    assert!(msinfo::rows(&text).items[0].category.len() < 1_000);
+}
+
 const PENDING: &str = "<?xml version='1.0'?><PendingTransaction Version=\"3.1\" \
     WcpVersion=\"10.0.22621.2567 (x)\" Identifier=\"916ae7\"><Transactions><CreateFile path=\"no\"/></Transactions>\
     <POQ postAction=\"reboot\"><CreateFile path=\"\\??\\C:\\a\"/><Checkpoint/>\

@@ -24,6 +24,9 @@ pub struct Driver {
 const EVERYWHERE: [&str; 8] =
     ["ACPI", "NDIS", "Ntfs", "disk", "tcpip", "volmgr", "partmgr", "mountmgr"];
 
+/// More columns than any form of it has.
+const MOST_COLUMNS: usize = 32;
+
 /// Whether the text is such a list.
 pub(super) fn is_list(head: &str) -> bool {
     let ruled = head.lines().any(|line| is_ruler(line, '='));
@@ -101,7 +104,7 @@ fn groups(ruler: &str) -> Vec<(usize, usize)> {
     let mut starts = Vec::new();
     let mut before = ' ';
     for (at, sign) in ruler.chars().enumerate() {
-        if before == ' ' && sign != ' ' {
+        if before == ' ' && sign != ' ' && starts.len() < MOST_COLUMNS {
             starts.push(at);
         }
         before = sign;

@@ -20,6 +20,8 @@ pub struct Row {
 
 /// More categories inside each other than msinfo32 has.
 const MOST_CATEGORIES: usize = 16;
+/// Longest name of a category that is kept, in characters: each row repeats it.
+const CATEGORY_CHARACTERS: usize = 120;
 /// More columns than any table of it has.
 const MOST_CELLS: usize = 64;
 
@@ -89,7 +91,7 @@ fn from_xml(text: &str) -> Parsed<Row> {
                     let mut attributes = tag.attributes();
                     let name = attributes.with_checks(false).filter_map(Result::ok).next();
                     let name = name.and_then(|name| name.unescape_value().ok());
-                    categories.push(name.unwrap_or_default().into_owned());
+                    categories.push(shortened(&name.unwrap_or_default()));
                 }
                 b"Data" => row = Some(Vec::new()),
                 _ => value.clear(),
@@ -112,6 +114,10 @@ fn from_xml(text: &str) -> Parsed<Row> {
         }
     }
     parsed
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(CATEGORY_CHARACTERS).collect()
 }
 
 fn push_cell(row: &mut Option<Vec<String>>, value: String) {
@@ -137,7 +143,7 @@ fn from_text(text: &str) -> Parsed<Row> {
     for (_, _, line) in numbered(text) {
         let section = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
         if let Some(name) = section {
-            name.clone_into(&mut category);
+            category = shortened(name);
         } else if line.contains('\t') {
             let cells = line.split('\t').take(MOST_CELLS).map(|cell| cell.trim().to_owned());
             let mut cells: Vec<String> = cells.collect();
