@@ -1,5 +1,6 @@
 //! What unwedge can be asked to do: one file a command.
 
+pub(crate) mod decode;
 pub(crate) mod diagnose;
 pub(crate) mod explain;
 pub(crate) mod fix;
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 pub(crate) enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Explain(explain::ExplainArgs),
+    Decode(decode::DecodeArgs),
     Plan(plan::PlanArgs),
     Fix(fix::FixArgs),
     Undo(undo::UndoArgs),
@@ -25,6 +27,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Decode(args) => decode::run(&args),
         Command::Plan(args) => plan::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Undo(args) => undo::run(args),
