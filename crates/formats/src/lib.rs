@@ -4,6 +4,7 @@
 //! proportion to what it is given. What cannot be read becomes a [`Gap`] with its place.
 
 pub mod code;
+pub mod ese;
 pub mod etl;
 pub mod evtx;
 pub mod export;
