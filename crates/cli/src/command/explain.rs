@@ -46,8 +46,8 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
         anyhow::bail!("--in looks for an update: give a KB number, such as KB5034441");
     }
     let host = open_all(&args.evidence)?;
-    let facts = fact::observe(&*host, &RuleSet::built_in());
-    let told = kb_in_evidence(&what, &facts);
+    let rules = RuleSet::built_in();
+    let told = kb_in_evidence(&what, &fact::observe(&*host, &rules), &rules);
     tell(&told.expect("it is a KB number, as was asked above"), args.json)
 }
 

@@ -7,6 +7,7 @@ use super::{Details, Explanation, Kind, blank};
 use crate::diagnose::{citation, told};
 use crate::fact::{self, Facts};
 use crate::report::{Citation, Operation};
+use crate::rule::{RuleSet, Weight};
 
 /// More lines than this are counted only.
 const MOST_LINES: usize = 20;
@@ -22,10 +23,12 @@ pub struct KbDetails {
     pub gaps: usize,
     /// Operations on it, oldest first.
     pub operations: Vec<Operation>,
-    /// Further lines about it that a rule knows; the first ones.
+    /// Further lines that name it and tell of a failure; the first ones.
     pub lines: Vec<Citation>,
     /// How many there were in all.
     pub lines_seen: usize,
+    /// Lines that name it, look like a failure and are none.
+    pub harmless_lines: usize,
 }
 
 /// The number in `KB5034441`, `kb 5034441` or, with a space or not, any spelling of it.
@@ -48,6 +51,7 @@ pub(super) fn explain(asked: &str) -> Option<Explanation> {
         operations: Vec::new(),
         lines: Vec::new(),
         lines_seen: 0,
+        harmless_lines: 0,
     };
     Some(told_about(asked, number, nothing))
 }
@@ -55,13 +59,18 @@ pub(super) fn explain(asked: &str) -> Option<Explanation> {
 /// Explains an update with what is known from the evidence of one PC; `None` when `asked` is no KB
 /// number.
 #[must_use]
-pub fn kb_in_evidence(asked: &str, facts: &Facts) -> Option<Explanation> {
+pub fn kb_in_evidence(asked: &str, facts: &Facts, rules: &RuleSet) -> Option<Explanation> {
     let number = kb_number(asked)?;
     let operations = facts.operations.iter().filter(|operation| is_about(operation, number));
-    let seen = facts.sightings.values().flat_map(|series| series.iter().map(|it| &it.place));
+    let (harmless, telling): (Vec<_>, Vec<_>) = facts
+        .sightings
+        .iter()
+        .flat_map(|(&rule, series)| series.iter().map(move |it| (rule, &it.place)))
+        .filter(|(_, place)| names(&place.excerpt, number))
+        .partition(|&(rule, _)| rules.rules[rule].weight == Weight::Harmless);
     let unknown = facts.unknown.values().flat_map(|series| series.iter());
-    let mut places: Vec<_> =
-        seen.chain(unknown).filter(|place| names(&place.excerpt, number)).collect();
+    let unknown = unknown.filter(|place| names(&place.excerpt, number));
+    let mut places: Vec<_> = telling.into_iter().map(|(_, place)| place).chain(unknown).collect();
     places.sort_by_key(|place| (place.source, place.line));
     places.dedup_by_key(|place| (place.source, place.line));
     let details = KbDetails {
@@ -70,6 +79,7 @@ pub fn kb_in_evidence(asked: &str, facts: &Facts) -> Option<Explanation> {
         gaps: facts.gaps.len(),
         operations: operations.map(|operation| told(facts, operation)).collect(),
         lines_seen: places.len(),
+        harmless_lines: harmless.len(),
         lines: places.into_iter().take(MOST_LINES).map(|place| citation(facts, place)).collect(),
     };
     Some(told_about(asked, number, details))

@@ -127,11 +127,11 @@ pub(super) fn meanings(asked: &str) -> Vec<Explanation> {
     let registered = Altitude::parse(asked).filter(|&it| filters::at(it).next().is_some());
     let mut all: Vec<Explanation> =
         registered.and_then(|it| altitude(asked, it)).into_iter().collect();
+    all.extend(exact_product(asked, asked));
     all.extend(event(asked, asked));
     all.extend(setup_rules(asked, asked));
     all.extend(driver(asked, asked));
     let known_as_driver = all.iter().any(|it| it.kind == Kind::Driver);
-    all.extend(exact_product(asked, asked));
     // The service of a driver of Windows is told with the driver.
     let service = service(asked, asked).filter(|_| !known_as_driver);
     all.extend(service);

@@ -176,7 +176,7 @@ impl<W: Write> Page<W> {
                 "  ",
             );
         }
-        if update.operations.is_empty() && update.lines_seen == 0 {
+        if update.operations.is_empty() && update.lines_seen + update.harmless_lines == 0 {
             writeln!(self.out)?;
             let gaps = if update.gaps == 0 { "" } else { ", and not all of it could be read" };
             let text = format!(
@@ -195,10 +195,16 @@ impl<W: Write> Page<W> {
         let lines: Vec<Entry> = update.lines.iter().map(place).collect();
         self.entries("Other lines about it", &lines)?;
         let more = update.lines_seen - update.lines.len();
-        match more {
-            0 => Ok(()),
-            more => writeln!(self.out, "  and {more} more"),
+        if more > 0 {
+            writeln!(self.out, "  and {more} more")?;
         }
+        if update.harmless_lines > 0 {
+            writeln!(self.out)?;
+            let lines = counted(update.harmless_lines, "line");
+            let text = format!("{lines} that name it look like failures and are none.");
+            self.paragraph(&text, "  ")?;
+        }
+        Ok(())
     }
 
     fn lines(&mut self, lines: &[Entry]) -> io::Result<()> {
@@ -301,7 +307,8 @@ fn tried(operation: &Operation) -> Entry {
         OperationOutcome::NeedsRestart => "needs a restart to go on",
         OperationOutcome::Unfinished => "did not end in the evidence",
     };
-    let code = operation.code.as_ref().map_or_else(String::new, |code| format!(" with {code}"));
+    let code = operation.code.as_ref().filter(|_| outcome != "succeeded");
+    let code = code.map_or_else(String::new, |code| format!(" with {code}"));
     let client = operation.client.as_ref().map_or_else(String::new, |it| format!(", for {it}"));
     let line = operation.citation.line.map_or_else(String::new, |line| format!(":{line}"));
     let (what, source) = (&operation.what, &operation.citation.source);
