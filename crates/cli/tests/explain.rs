@@ -88,7 +88,14 @@ fn what_has_several_meanings_is_told_by_each() {
 
 #[test]
 fn lines_fit_into_eighty_columns() {
-    for what in ["mfehidk.sys", "cbfilter20.sys", "TrustedInstaller", "Acronis", "event 1001"] {
+    for what in [
+        "mfehidk.sys",
+        "cbfilter20.sys",
+        "TrustedInstaller",
+        "Acronis",
+        "event 1001",
+        "UseWUServer",
+    ] {
         for line in text(&[what]).lines() {
             let longest_word = line.split(' ').map(str::len).max().unwrap_or(0);
             assert!(line.chars().count() <= 80 || longest_word > 50, "{line}");

@@ -14,7 +14,11 @@ impl<W: Write> Page<W> {
     pub(crate) fn explanation(&mut self, told: &Explanation) -> io::Result<()> {
         let gap = if told.id.len() + told.name.len() + 2 > self.width { "\n  " } else { "  " };
         match told.name.is_empty() {
-            true => writeln!(self.out, "{NAME}{}{NAME:#}", told.id)?,
+            true => {
+                for line in textwrap::wrap(&told.id, super::whole_words(self.width)) {
+                    writeln!(self.out, "{NAME}{line}{NAME:#}")?;
+                }
+            }
             false => writeln!(self.out, "{NAME}{}{NAME:#}{gap}{}", told.id, told.name)?,
         }
         if !told.meaning.is_empty() {

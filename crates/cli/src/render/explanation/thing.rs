@@ -230,8 +230,7 @@ fn registered(filter: &Filter) -> String {
 }
 
 fn group_lines(group: &Group) -> Vec<Entry> {
-    let range =
-        format!("{} ({} to {}): {}", group.name, group.lowest, group.highest, group.purpose);
+    let range = format!("{} ({} to {})", group.name, group.lowest, group.highest);
     let holds = match group.holds_files {
         Holding::Likely => "likely to hold files",
         Holding::Possible => "may hold files",
