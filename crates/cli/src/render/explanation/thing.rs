@@ -186,8 +186,12 @@ impl<W: Write> Page<W> {
             );
             return self.paragraph(&text, "  ");
         }
-        let tried: Vec<Entry> = update.operations.iter().map(tried).collect();
+        let earlier = update.operations.len().saturating_sub(MOST);
+        let tried: Vec<Entry> = update.operations[earlier..].iter().map(tried).collect();
         self.entries("What was tried with it", &tried)?;
+        if earlier > 0 {
+            writeln!(self.out, "  and {earlier} earlier: --json")?;
+        }
         let place = |it: &unwedge_engine::report::Citation| {
             let line = it.line.map_or_else(String::new, |line| format!(":{line}"));
             (format!("{}{line}", it.source), it.excerpt.clone())
@@ -298,7 +302,7 @@ fn product_lines(product: &Product) -> Vec<Entry> {
 }
 
 fn tried(operation: &Operation) -> Entry {
-    let time = operation.citation.time.clone().unwrap_or_else(|| "no time".to_owned());
+    let time = operation.citation.time.as_deref().map_or("no time".to_owned(), to_the_second);
     let outcome = match operation.outcome {
         OperationOutcome::Succeeded => "succeeded",
         OperationOutcome::Failed => "failed",
@@ -321,6 +325,16 @@ fn data_fields(fields: &str) -> String {
         _ => field.to_owned(),
     };
     fields.split("; ").map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// `2017-07-20T08:37:38+00:00` for `2017-07-20T08:37:38.8464838+00:00`.
+fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((second, rest)) => {
+            format!("{second}{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+        }
+        None => time.to_owned(),
+    }
 }
 
 fn kind_in_words(kind: &str) -> String {
