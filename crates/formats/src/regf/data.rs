@@ -54,6 +54,20 @@ impl Data {
 }
 
 fn text(bytes: &[u8]) -> String {
+    // Nearly all of it is ASCII, which needs no decoding.
+    let mut text = String::with_capacity(bytes.len() / 2);
+    let mut letters = bytes.chunks_exact(2);
+    for letter in &mut letters {
+        match letter {
+            [0, 0] => return text,
+            [letter, 0] if letter.is_ascii() => text.push(char::from(*letter)),
+            _ => return wide_text(bytes),
+        }
+    }
+    text
+}
+
+fn wide_text(bytes: &[u8]) -> String {
     let units = units(bytes).take_while(|unit| *unit != 0);
     char::decode_utf16(units).map(|it| it.unwrap_or('\u{fffd}')).collect()
 }

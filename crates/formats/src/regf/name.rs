@@ -20,7 +20,10 @@ pub(super) struct Wanted {
 impl Name<'_> {
     pub(super) fn text(&self) -> String {
         if self.is_narrow {
-            self.bytes.iter().map(|byte| char::from(*byte)).collect()
+            match std::str::from_utf8(&self.bytes) {
+                Ok(text) if text.is_ascii() => text.to_owned(),
+                _ => self.bytes.iter().map(|byte| char::from(*byte)).collect(),
+            }
         } else {
             let units = self.bytes.chunks_exact(2).map(|it| u16::from_le_bytes([it[0], it[1]]));
             char::decode_utf16(units).map(|it| it.unwrap_or('\u{fffd}')).collect()
