@@ -4,13 +4,16 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::data::{u16_at, u32_at, u64_at};
-use super::list::{Hint, Leaf};
+use super::list::{Hint, Leaf, MOST_GAPS};
 use super::name::{Name, Wanted};
 use super::{Hive, Value};
 use crate::{Gap, Parsed};
 
 /// Bytes of a key node in front of its name.
 const NODE_BYTES: usize = 76;
+/// The smallest cells of a key and of a value: a hive cannot hold more of them.
+const KEY_CELL_BYTES: u32 = 80;
+const VALUE_CELL_BYTES: usize = 24;
 const NARROW_NAME: u16 = 0x20;
 const PREDEFINED_HANDLE: u16 = 0x40;
 pub(super) const HIVE_ENTRY: u16 = 0x04;
@@ -22,7 +25,7 @@ pub struct Key<'h> {
     /// Offset of its cell, by which it is known in lists.
     pub(super) at: u32,
     last_written: u64,
-    pub(super) subkey_count: u32,
+    subkey_count: u32,
     subkey_list: u32,
     value_count: u32,
     value_list: u32,
@@ -166,7 +169,8 @@ impl<'h> Key<'h> {
                 for cell in cells {
                     match Value::read(self.hive, cell) {
                         Ok(value) => items.push(value),
-                        Err(gap) => gaps.push(gap),
+                        Err(gap) if gaps.len() < MOST_GAPS => gaps.push(gap),
+                        Err(_) => {}
                     }
                 }
             }
@@ -180,10 +184,16 @@ impl<'h> Key<'h> {
             return Ok(Vec::new());
         }
         let (from, length) = self.hive.cell(self.value_list, "list of values")?;
-        let count = (self.value_count as usize).min(length / 4);
+        let most = self.hive.bins_bytes as usize / VALUE_CELL_BYTES;
+        let count = (self.value_count as usize).min(length / 4).min(most);
         let wrong = || self.hive.unreadable(self.value_list, "list of values", "cannot be read");
         let list = self.hive.image.bytes(from, count * 4).ok_or_else(wrong)?;
         Ok(list.chunks_exact(4).filter_map(|it| u32_at(it, 0)).collect())
+    }
+
+    /// How many keys can be below: what it says, or what there is room for.
+    pub(super) fn most_below(&self) -> u32 {
+        self.subkey_count.min(self.hive.bins_bytes / KEY_CELL_BYTES)
     }
 
     /// Visits what the lists of subkeys name, until told to stop; damage goes to `gaps`.
@@ -195,8 +205,8 @@ impl<'h> Key<'h> {
         if self.subkey_count == 0 {
             return;
         }
-        let leaves = Leaf::all(self.hive, self.subkey_list, gaps);
-        let mut left = self.subkey_count;
+        let mut left = self.most_below();
+        let leaves = Leaf::all(self.hive, self.subkey_list, left, gaps);
         for leaf in leaves {
             for (at, hint) in leaf.entries() {
                 if left == 0 {
@@ -205,11 +215,15 @@ impl<'h> Key<'h> {
                 left -= 1;
                 if at == self.at || at == self.hive.root {
                     let why = "a key that would lie below itself";
-                    gaps.push(self.hive.unreadable(at, "list of keys", why));
+                    if gaps.len() < MOST_GAPS {
+                        gaps.push(self.hive.unreadable(at, "list of keys", why));
+                    }
                     continue;
                 }
                 match visit(at, hint) {
-                    ControlFlow::Continue(gap) => gaps.extend(gap),
+                    ControlFlow::Continue(gap) => {
+                        gaps.extend(gap.filter(|_| gaps.len() < MOST_GAPS));
+                    }
                     ControlFlow::Break(()) => return,
                 }
             }

@@ -6,6 +6,9 @@ use super::Hive;
 use super::data::{u16_at, u32_at};
 use crate::Gap;
 
+/// Damage of one list beyond this is not told one by one.
+pub(super) const MOST_GAPS: usize = 64;
+
 /// What a list says about a key without looking at it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hint {
@@ -23,8 +26,14 @@ pub(super) struct Leaf<'h> {
 }
 
 impl<'h> Leaf<'h> {
-    /// The leaves of the list at `at`: itself, or those it names. Damage goes to `gaps`.
-    pub(super) fn all(hive: &'h Hive<'h>, at: u32, gaps: &mut Vec<Gap>) -> Vec<Leaf<'h>> {
+    /// The leaves of the list at `at`: itself, or those it names until there are `wanted` entries.
+    /// Damage goes to `gaps`.
+    pub(super) fn all(
+        hive: &'h Hive<'h>,
+        at: u32,
+        wanted: u32,
+        gaps: &mut Vec<Gap>,
+    ) -> Vec<Leaf<'h>> {
         let first = match Leaf::read(hive, at) {
             Ok(leaf) => leaf,
             Err(gap) => {
@@ -36,16 +45,24 @@ impl<'h> Leaf<'h> {
             return vec![first];
         }
         let mut all = Vec::new();
-        // Leaves do not share bytes, so that together they are no longer than the hive.
-        let mut left = hive.bins_bytes as usize;
+        let mut left = wanted as usize;
         for entry in first.entries.chunks_exact(4) {
+            // A list may be shared by many keys: what is damaged in it is not told without end.
+            if left == 0 || gaps.len() >= MOST_GAPS {
+                break;
+            }
             let below = u32_at(entry, 0).unwrap_or_default();
             match Leaf::read(hive, below) {
-                Ok(leaf) if &leaf.kind != b"ri" && leaf.entries.len() <= left => {
-                    left -= leaf.entries.len();
+                Ok(leaf) if &leaf.kind == b"ri" => {
+                    gaps.push(hive.unreadable(below, "list of keys", "lists in a circle"));
+                }
+                Ok(leaf) if leaf.entries.is_empty() => {
+                    gaps.push(hive.unreadable(below, "list of keys", "empty"));
+                }
+                Ok(leaf) => {
+                    left = left.saturating_sub(leaf.entries().count());
                     all.push(leaf);
                 }
-                Ok(_) => gaps.push(hive.unreadable(below, "list of keys", "lists in a circle")),
                 Err(gap) => gaps.push(gap),
             }
         }

@@ -127,6 +127,33 @@ fn keys_of_a_damaged_list_are_found_by_their_parent() {
 }
 
 #[test]
+fn a_damaged_list_that_all_keys_share_ends_soon() {
+    let mut bytes = sample(ListForm::Hashes).hive();
+    let list = bytes.len() as u32 - BASE_BYTES as u32;
+    // A bin with one list of 65,535 lists that are none.
+    let mut bin = b"hbin".to_vec();
+    bin.resize(32, 0);
+    bin.extend_from_slice(&(-262_144_i32).to_le_bytes());
+    bin.extend_from_slice(b"ri\xff\xff");
+    bin.resize(32 + 262_144, 0x40);
+    bytes.extend_from_slice(&bin);
+    let keys: Vec<usize> = (BASE_BYTES..bytes.len() - bin.len())
+        .step_by(8)
+        .filter(|at| &bytes[at + 4..at + 6] == b"nk" && bytes[at + 24..at + 28] == [0; 4])
+        .collect();
+    for at in keys {
+        bytes[at + 24..at + 28].copy_from_slice(&u32::MAX.to_le_bytes());
+        bytes[at + 32..at + 36].copy_from_slice(&(list + 32).to_le_bytes());
+    }
+    let hive = Hive::open(bytes.as_slice(), &[]).unwrap();
+    let mut count = 0;
+    assert!(!hive.walk(|_| count += 1).is_empty());
+    assert!(count > 1200, "{count}");
+    let leaf = hive.key(r"ControlSet001\Many\Key7").unwrap().unwrap();
+    assert!(leaf.subkeys().gaps.len() < 100);
+}
+
+#[test]
 fn a_lost_root_is_found_by_its_mark() {
     let mut bytes = sample(ListForm::Hashes).hive();
     bytes[36..40].copy_from_slice(&0x7777_u32.to_le_bytes());

@@ -27,7 +27,7 @@ impl Hive<'_> {
             }
             seen[word] |= bit;
             visit(&key);
-            let entries = u64::from(key.subkey_count.min(self.bins_bytes / 4));
+            let entries = u64::from(key.most_below());
             if entries > left {
                 gaps.push(self.unreadable(
                     key.at,
