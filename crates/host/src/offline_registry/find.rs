@@ -9,8 +9,7 @@ use unwedge_formats::regf::{self, Freshness, Hive, Kind, Pages};
 use unwedge_formats::{Gap, GapReason, registry_export};
 
 use super::{Mount, OfflineRegistry};
-use crate::ReadSeek;
-use crate::container::{self, Member};
+use crate::container::{self, Member, ReadSeek};
 use crate::{Data, KeyPath};
 
 /// Opens the same evidence anew each time it is called.
@@ -18,7 +17,7 @@ pub type Opener<'o> = &'o dyn Fn(&str) -> crate::Result<Box<dyn ReadSeek + 'o>>;
 
 /// Hives that are compressed, and exports, are read into memory; COMPONENTS has up to 200 MB.
 const MOST_UNPACKED_BYTES: u64 = 512 << 20;
-/// So much of a file tells what it is.
+/// So much of a file tells what it is: the checksum of a hive or log stands at its end.
 const HEAD_BYTES: u64 = 512;
 /// Nothing smaller is a hive or an export.
 const LEAST_BYTES: u64 = 32;
@@ -36,14 +35,14 @@ pub struct Source<'s> {
     pub path: Option<PathBuf>,
 }
 
-/// What lies in a file of evidence, perhaps the file itself.
-struct Item<'s> {
-    source: Source<'s>,
-    member: Member,
-    /// The name by which it is cited.
+/// A file of evidence, or what it holds.
+struct Part {
+    /// The name by which reports cite it.
     cited: String,
-    /// Its first bytes.
-    head: Vec<u8>,
+    /// The name by which the outer file is opened.
+    source: String,
+    member: Member,
+    path: Option<PathBuf>,
 }
 
 /// A hive before it has its place.
@@ -60,40 +59,39 @@ impl OfflineRegistry {
     pub fn find<'s>(sources: impl Iterator<Item = Source<'s>>, open: Opener<'_>) -> Self {
         let mut registry = OfflineRegistry::default();
         let (mut hives, mut logs, mut exports) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let big_enough = sources.filter(|it| it.size_bytes >= LEAST_BYTES);
-        for item in big_enough.flat_map(|source| items(source, open)) {
-            let is_hive = item.head.starts_with(&regf::MAGIC);
-            if is_hive && regf::is_log(&item.head) || is_log_name(&item.cited) {
-                if is_hive {
-                    logs.insert(bare_name(&item.cited), item);
+        for source in sources.filter(|it| it.size_bytes >= LEAST_BYTES) {
+            parts(&source, open, &mut |part, head| {
+                let is_hive = head.starts_with(&regf::MAGIC);
+                if is_hive && (regf::is_log(head) || is_log_name(&part.cited)) {
+                    logs.insert(bare_name(&part.cited), part);
+                } else if is_hive {
+                    hives.push(part);
+                } else if registry_export::is_export(head) {
+                    exports.push(part);
                 }
-            } else if is_hive {
-                hives.push(item);
-            } else if registry_export::is_export(&item.head) {
-                exports.push(item);
-            }
+            });
         }
         let mut found = Vec::new();
-        for item in hives {
-            let bare = bare_name(&item.cited);
+        for part in hives {
+            let bare = bare_name(&part.cited);
             let logs = LOG_ENDINGS.iter().filter_map(|ending| logs.get(&format!("{bare}{ending}")));
-            match brought_up_to_date(&item, open, logs) {
+            match brought_up_to_date(&part, open, logs) {
                 Ok(Some(hive)) => {
-                    registry.note_all(&item.cited, hive.gaps().to_vec());
-                    found.push(Found::new(&item.cited, hive));
+                    registry.note_all(&part.cited, hive.gaps().to_vec());
+                    found.push(Found::new(&part.cited, hive));
                 }
                 Ok(None) => {}
-                Err(error) => registry.note_all(&item.cited, vec![unreadable("hive", &error)]),
+                Err(error) => registry.note_all(&part.cited, vec![unreadable("hive", &error)]),
             }
         }
         registry.mount(found);
-        for item in exports {
-            match unpacked(&item, open) {
+        for part in exports {
+            match unpacked(&part, open) {
                 Ok(bytes) => {
-                    let gaps = registry.exports.add(&item.cited, &bytes);
-                    registry.note_all(&item.cited, gaps);
+                    let gaps = registry.exports.add(&part.cited, &bytes);
+                    registry.note_all(&part.cited, gaps);
                 }
-                Err(error) => registry.note_all(&item.cited, vec![unreadable("export", &error)]),
+                Err(error) => registry.note_all(&part.cited, vec![unreadable("export", &error)]),
             }
         }
         registry
@@ -171,28 +169,27 @@ impl Found {
     }
 }
 
-/// What the file holds, as far as its beginning can be read.
-fn items<'s>(source: Source<'s>, open: Opener<'_>) -> Vec<Item<'s>> {
-    let mut items = Vec::new();
-    // What cannot be opened here is told where logs are looked for.
+/// Shows everything that a file holds, with how it begins.
+fn parts(source: &Source<'_>, open: Opener<'_>, visit: &mut dyn FnMut(Part, &[u8])) {
+    // What cannot be read is told when the logs are read.
     let _ = container::walk(&|| open(source.name), &mut |member, content| {
         let mut head = Vec::new();
-        let read = content.and_then(|content| content.take(HEAD_BYTES).read_to_end(&mut head));
+        let read = content.and_then(|it| it.take(HEAD_BYTES).read_to_end(&mut head));
         if read.is_ok() {
-            items.push(Item {
-                source: source.clone(),
+            let part = Part {
                 cited: member.cited(source.name),
+                source: source.name.to_owned(),
                 member: member.clone(),
-                head,
-            });
+                path: source.path.clone(),
+            };
+            visit(part, &head);
         }
     });
-    items
 }
 
-fn unpacked(item: &Item<'_>, open: Opener<'_>) -> io::Result<Vec<u8>> {
+fn unpacked(part: &Part, open: Opener<'_>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    container::read(&|| open(item.source.name), &item.member, |reader| {
+    container::read(&|| open(&part.source), &part.member, |reader| {
         reader.take(MOST_UNPACKED_BYTES + 1).read_to_end(&mut bytes)
     })??;
     if bytes.len() as u64 > MOST_UNPACKED_BYTES {
@@ -203,31 +200,27 @@ fn unpacked(item: &Item<'_>, open: Opener<'_>) -> io::Result<Vec<u8>> {
 }
 
 /// Opens a hive; its logs are read only if it says that it is in the middle of a write.
-fn brought_up_to_date<'l, 's: 'l>(
-    item: &Item<'_>,
+fn brought_up_to_date<'p>(
+    part: &Part,
     open: Opener<'_>,
-    logs: impl Iterator<Item = &'l Item<'s>>,
+    logs: impl Iterator<Item = &'p Part>,
 ) -> io::Result<Option<Hive<'static>>> {
-    let hive = opened(item, open, &[])?;
+    let hive = opened(part, open, &[])?;
     if hive.as_ref().is_none_or(|hive| hive.freshness() == Freshness::Clean) {
         return Ok(hive);
     }
     let logs: Vec<Vec<u8>> = logs.filter_map(|log| unpacked(log, open).ok()).collect();
-    if logs.is_empty() { Ok(hive) } else { opened(item, open, &logs) }
+    if logs.is_empty() { Ok(hive) } else { opened(part, open, &logs) }
 }
 
-fn opened(
-    item: &Item<'_>,
-    open: Opener<'_>,
-    logs: &[Vec<u8>],
-) -> io::Result<Option<Hive<'static>>> {
+fn opened(part: &Part, open: Opener<'_>, logs: &[Vec<u8>]) -> io::Result<Option<Hive<'static>>> {
     let logs: Vec<&[u8]> = logs.iter().map(Vec::as_slice).collect();
-    Ok(match &item.source.path {
-        Some(path) if item.member.is_whole() => {
+    Ok(match &part.path {
+        Some(path) if part.member.is_whole() => {
             let file = File::open(path)?;
             Hive::open(FilePages { size_bytes: file.metadata()?.len(), file }, &logs).ok()
         }
-        _ => Hive::open(unpacked(item, open)?, &logs).ok(),
+        _ => Hive::open(unpacked(part, open)?, &logs).ok(),
     })
 }
 
