@@ -68,6 +68,24 @@ pub(super) fn characters(units: &[u8]) -> impl Iterator<Item = char> {
         .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
 }
 
+/// Appends what [`characters`] gives. Nearly all text is ASCII, which is copied eight at a time.
+pub(super) fn push_characters(text: &mut String, units: &[u8]) {
+    text.reserve(units.len() / 2);
+    let mut at = 0;
+    while let Some(&eight) = units[at..].first_chunk::<16>() {
+        let bytes: [u8; 8] = std::array::from_fn(|index| eight[2 * index]);
+        let high = (0..8).fold(0, |high, index| high | eight[2 * index + 1]);
+        let plain = high == 0 && bytes.iter().all(|&byte| byte.wrapping_sub(1) < 0x7F);
+        let Some(bytes) = plain.then_some(&bytes).and_then(|bytes| str::from_utf8(bytes).ok())
+        else {
+            break;
+        };
+        text.push_str(bytes);
+        at += 16;
+    }
+    text.extend(characters(&units[at..]));
+}
+
 /// The values a template is filled with: a table of sizes and types, then the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Values {

@@ -79,8 +79,12 @@ impl<'w> Reader<'w> {
         let mut budget = Budget::CHUNK;
         let (mut at, mut last) = (HEAD_BYTES, None);
         while at < head.end {
-            let Some(record) = Record::read(chunk, at, head.end) else {
-                let next = next_record(chunk, at + 1, head.end);
+            let record = Record::read(chunk, at, head.end).filter(|record| {
+                // Without the copy of its size, a record that holds another has a wrong size.
+                record.is_confirmed || next_record(chunk, at + 1..record.end, head.end).is_none()
+            });
+            let Some(record) = record else {
+                let next = next_record(chunk, at + 1..head.end, head.end);
                 let until = next.unwrap_or(head.end);
                 // The end of the records is not always brought up to date; what is zero behind the
                 // last record was never written.
@@ -94,8 +98,13 @@ impl<'w> Reader<'w> {
             };
             self.records += 1;
             last = Some(record.number);
-            if let Err(fault) = self.record(chunk, &record, &mut budget, visit) {
-                gaps.push(record.at..record.end, "event record", reason_of(fault));
+            let read = self.record(chunk, &record, &mut budget, visit);
+            match read {
+                Err(fault) => gaps.push(record.at..record.end, "event record", reason_of(fault)),
+                Ok(()) if !record.is_confirmed => {
+                    gaps.push(record.at..record.end, "event record", damaged_record());
+                }
+                Ok(()) => {}
             }
             at = record.end;
         }
@@ -174,10 +183,12 @@ struct Record {
     end: usize,
     number: u64,
     time: u64,
+    /// Its size stands at its end once more, or another record follows.
+    is_confirmed: bool,
 }
 
 impl Record {
-    /// The record at `at`; `None` when there is none whose size makes sense.
+    /// The record at `at`; `None` when there is none whose size is possible.
     fn read(chunk: &[u8], at: usize, end: usize) -> Option<Record> {
         let head = chunk.get(at..at + RECORD_HEAD_BYTES)?;
         if !head.starts_with(RECORD_MARK) {
@@ -185,27 +196,24 @@ impl Record {
         }
         let size = usize::try_from(u32_at(head, 4)?).ok()?;
         let record_end = at.checked_add(size).filter(|&record_end| record_end <= end)?;
-        // The size stands at the end once more. When that copy is damaged alone, the next record
-        // shows that the size is right.
-        let sound = size >= RECORD_LEAST_BYTES
-            && (u32_at(chunk, record_end - 4) == u32_at(head, 4)
-                || record_end == end
-                || chunk[record_end..].starts_with(RECORD_MARK));
-        sound.then(|| Record {
+        (size >= RECORD_LEAST_BYTES).then(|| Record {
             at,
             end: record_end,
             number: u64_at(head, 8).unwrap_or_default(),
             time: u64_at(head, 16).unwrap_or_default(),
+            is_confirmed: u32_at(chunk, record_end - 4) == u32_at(head, 4)
+                || chunk[record_end..end].starts_with(RECORD_MARK),
         })
     }
 }
 
-/// The next place from `from` on where a record stands whose size is confirmed.
-fn next_record(chunk: &[u8], from: usize, end: usize) -> Option<usize> {
-    let from = from.min(end);
-    memchr::memmem::find_iter(&chunk[from..end], RECORD_MARK)
+/// The first place within `places` where a record stands whose size is confirmed; all records end
+/// before `end`.
+fn next_record(chunk: &[u8], places: Range<usize>, end: usize) -> Option<usize> {
+    let from = places.start.min(places.end);
+    memchr::memmem::find_iter(&chunk[from..places.end], RECORD_MARK)
         .map(|found| from + found)
-        .find(|&at| Record::read(chunk, at, end).is_some())
+        .find(|&at| Record::read(chunk, at, end).is_some_and(|record| record.is_confirmed))
 }
 
 /// A piece at the end of a file that ends early is cut off, any other is damaged.
@@ -227,6 +235,10 @@ fn reason_of(fault: Fault) -> GapReason {
     }
 }
 
+fn damaged_record() -> GapReason {
+    GapReason::Unreadable("its end is damaged; what is there was read all the same".to_owned())
+}
+
 fn wrong_checksum() -> GapReason {
     GapReason::Unreadable("the checksum is wrong; what is there was read all the same".to_owned())
 }
@@ -241,6 +253,14 @@ impl Gaps {
     fn push(&mut self, range: Range<usize>, what: &'static str, why: GapReason) {
         let at =
             self.at.saturating_add(range.start as u64)..self.at.saturating_add(range.end as u64);
+        // Records lost for the same reason in a row are one gap.
+        if let Some(last) = self.gaps.last_mut()
+            && (last.at.end, last.what) == (at.start, what)
+            && last.why == why
+        {
+            last.at.end = at.end;
+            return;
+        }
         self.gaps.push(Gap { at, line: 0, what, why });
     }
 }

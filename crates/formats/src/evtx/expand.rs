@@ -6,9 +6,11 @@
 //! record of real logs with what that crate makes of it.
 
 use super::binxml::{
-    Malformed, Name, Token, Tokens, Value, characters, kind, template_tokens, u64_at,
+    Malformed, Name, Token, Tokens, Value, characters, equals_ascii, kind, push_characters,
+    template_tokens, u64_at,
 };
 use super::event::Event;
+use super::select::number;
 use super::value::{items, write_single, write_value};
 
 /// Templates and values within each other; Windows uses three.
@@ -189,7 +191,9 @@ impl<'a, 'b> Builder<'a, 'b> {
         if self.event.provider.is_empty() {
             self.event.provider = self.source_name;
         }
-        if self.seen_event { Ok(self.event) } else { Err(Fault::Malformed) }
+        // An event of nobody is what zeroed sectors leave.
+        let told = self.seen_event && !self.event.provider.is_empty();
+        if told { Ok(self.event) } else { Err(Fault::Malformed) }
     }
 
     fn token(&mut self, token: Token<'_>) -> Result<(), Fault> {
@@ -206,7 +210,7 @@ impl<'a, 'b> Builder<'a, 'b> {
                 let open = self.path.len().checked_sub(1).ok_or(Fault::Malformed)?;
                 self.close_down_to(open)
             }
-            Token::Text(units) => self.append(|text| text.extend(characters(units))),
+            Token::Text(units) => self.append(|text| push_characters(text, units)),
             Token::Character(unit) => {
                 self.append(|text| text.extend(characters(&unit.to_le_bytes())))
             }
@@ -248,9 +252,20 @@ impl<'a, 'b> Builder<'a, 'b> {
     /// A value that is no binary XML, into the attribute or the element that is open.
     fn value(&mut self, value: Value<'_>) -> Result<(), Fault> {
         let place = self.path.last().map_or(Place::Other, |element| element.place);
-        if place == Place::TimeCreated && value.kind == 0x11 {
-            self.event.time = u64_at(value.bytes, 0).unwrap_or(self.event.time);
-            return Ok(());
+        match (place, number(value)) {
+            (Place::TimeCreated, None) if value.kind == FILE_TIME => {
+                self.event.time = u64_at(value.bytes, 0).unwrap_or(self.event.time);
+                return Ok(());
+            }
+            (Place::EventId, Some(id)) if self.attribute.is_none() => {
+                self.event.id = id;
+                return Ok(());
+            }
+            (Place::Level, Some(level)) if self.attribute.is_none() => {
+                self.event.level = u8::try_from(level).unwrap_or_default();
+                return Ok(());
+            }
+            _ => {}
         }
         if self.attribute.is_some() || !matches!(place, Place::Datum | Place::UserElement) {
             return self.append(|text| write_value(text, value));
@@ -278,10 +293,11 @@ impl<'a, 'b> Builder<'a, 'b> {
 
     /// Writes text to the attribute or the element that is open, and pays for it.
     fn append(&mut self, write: impl FnOnce(&mut String)) -> Result<(), Fault> {
-        let text = match (&mut self.attribute, self.path.last_mut()) {
-            (Some((_, text)), _) => text,
-            (None, Some(element)) => &mut element.text,
-            (None, None) => return Ok(()),
+        let Some(element) = self.path.last_mut() else { return Ok(()) };
+        let text = match &mut self.attribute {
+            Some((name, text)) if says_something(element.place, *name, self.chunk) => text,
+            None if element.place != Place::Other => &mut element.text,
+            _ => return Ok(()),
         };
         let before = text.len();
         write(text);
@@ -296,11 +312,9 @@ impl<'a, 'b> Builder<'a, 'b> {
             Place::Provider if name.is(self.chunk, b"Name") => self.event.provider = text,
             Place::Provider if name.is(self.chunk, b"EventSourceName") => self.source_name = text,
             Place::Datum if name.is(self.chunk, b"Name") => element.label = text,
-            Place::UserElement => {
+            Place::UserElement if says_something(element.place, name, self.chunk) => {
                 let name = self.name(name)?;
-                if name != "xmlns" && !name.starts_with("xmlns:") {
-                    self.pair(name, text)?;
-                }
+                self.pair(name, text)?;
             }
             _ => {}
         }
@@ -312,8 +326,13 @@ impl<'a, 'b> Builder<'a, 'b> {
         while self.path.len() > elements {
             let Some(element) = self.path.pop() else { break };
             match element.place {
-                Place::EventId => self.event.id = element.text.trim().parse().unwrap_or(0),
-                Place::Level => self.event.level = element.text.trim().parse().unwrap_or(0),
+                // A number in a slot, as always, was taken as one.
+                Place::EventId if !element.text.is_empty() => {
+                    self.event.id = element.text.trim().parse().unwrap_or(0);
+                }
+                Place::Level if !element.text.is_empty() => {
+                    self.event.level = element.text.trim().parse().unwrap_or(0);
+                }
                 Place::Channel => self.event.channel = element.text,
                 Place::Computer => self.event.computer = element.text,
                 Place::Datum => self.close_datum(element)?,
@@ -366,12 +385,32 @@ impl<'a, 'b> Builder<'a, 'b> {
     fn name(&mut self, name: Name) -> Result<String, Fault> {
         let units = name.units(self.chunk).ok_or(Fault::Malformed)?;
         self.budget.take_data(units.len())?;
-        Ok(characters(units).collect())
+        let mut name = String::new();
+        push_characters(&mut name, units);
+        Ok(name)
     }
 }
 
 /// The type of bytes without a meaning.
 const BINARY: u8 = 0x0e;
+/// The type of times.
+const FILE_TIME: u8 = 0x11;
+
+/// Whether an attribute is of use; most of those in the head of an event are not.
+fn says_something(place: Place, name: Name, chunk: &[u8]) -> bool {
+    match place {
+        Place::Provider => name.is(chunk, b"Name") || name.is(chunk, b"EventSourceName"),
+        Place::Datum => name.is(chunk, b"Name"),
+        Place::UserElement => {
+            let is_namespace = name.units(chunk).is_some_and(|units| {
+                units.get(..10).is_some_and(|start| equals_ascii(start, b"xmlns"))
+                    && units.get(10..12).is_none_or(|next| next == b":\0")
+            });
+            !is_namespace
+        }
+        _ => false,
+    }
+}
 
 fn place_in(parent: Place, name: Name, chunk: &[u8]) -> Place {
     let is = |ascii: &[u8]| name.is(chunk, ascii);

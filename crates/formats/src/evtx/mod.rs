@@ -101,7 +101,7 @@ impl FileHead {
         let (head, chunk) = (FILE_HEAD_BYTES as u64, CHUNK_BYTES as u64);
         let there = head + size_bytes.saturating_sub(head).div_ceil(chunk) * chunk;
         let expected = head + u64::from(self.chunks) * chunk;
-        (there < expected).then(|| Gap {
+        (there < expected).then_some(Gap {
             at: there..expected,
             line: 0,
             what: "chunks",

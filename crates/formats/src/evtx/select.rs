@@ -4,9 +4,10 @@
 //! which value is the event id and who the provider is; it is looked at once a chunk.
 
 use super::binxml::{
-    Instance, Name, Token, Value, characters, instance_at, kind, template_tokens, u16_at, u32_at,
+    Instance, Name, Token, Value, instance_at, kind, push_characters, template_tokens, u16_at,
+    u32_at,
 };
-use super::wanted::{ProviderIndex, Wanted, fold};
+use super::wanted::{ProviderIndex, Wanted, fold_name};
 
 /// What to do with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,16 +121,18 @@ impl<'w> Selector<'w> {
                     path.close()?;
                     attribute = None;
                 }
-                Token::Text(_) | Token::Slot { .. } => match (path.place(), attribute) {
-                    (Place::Provider, Some(name)) if name.is(chunk, b"Name") => {
+                Token::Text(_) | Token::Slot { .. } => {
+                    let is_name = attribute.is_some_and(|name: Name| name.is(chunk, b"Name"));
+                    match path.place() {
                         // A name of several pieces is not the usual form.
-                        if provider.replace(token).is_some() {
-                            return None;
+                        Place::Provider if is_name && provider.is_some() => return None,
+                        Place::Provider if is_name => provider = Some(token),
+                        Place::EventId if attribute.is_none() => {
+                            return self.finish(provider?, token);
                         }
+                        _ => {}
                     }
-                    (Place::EventId, None) => return self.finish(provider?, token),
-                    _ => {}
-                },
+                }
                 Token::Ignored => {}
                 Token::Character(_) | Token::Entity(_) | Token::Instance(_) => {
                     if path.place() != Place::Other || attribute.is_some() {
@@ -155,7 +158,8 @@ impl<'w> Selector<'w> {
 
     fn provider(&mut self, units: &[u8]) -> Option<ProviderIndex> {
         self.name.clear();
-        self.name.extend(characters(units).map(fold));
+        push_characters(&mut self.name, units);
+        fold_name(&mut self.name);
         self.wanted.provider(&self.name)
     }
 }
@@ -172,7 +176,7 @@ fn only_instance(chunk: &[u8], at: usize, end: usize) -> Option<Instance> {
 }
 
 /// The number in a slot; `None` for anything that is not a plain unsigned one.
-fn number(value: Value<'_>) -> Option<u32> {
+pub(super) fn number(value: Value<'_>) -> Option<u32> {
     match (value.kind, value.bytes.len()) {
         (kind::UINT16, 2) => u16_at(value.bytes, 0).map(u32::from),
         (kind::UINT32, 4) => u32_at(value.bytes, 0),

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::binxml::{Value, characters, kind};
+use super::binxml::{Value, kind, push_characters};
 use super::time;
 
 /// Writes one value; an array becomes its items with commas between. What has not the size of its
 /// type is written as bytes.
 pub(super) fn write_value(text: &mut String, value: Value<'_>) {
+    if value.kind & kind::ARRAY == 0 {
+        return write_single(text, value.kind, value.bytes);
+    }
     let mut first = true;
     for item in items(value) {
         if !first {
@@ -26,7 +29,7 @@ pub(super) fn write_single(text: &mut String, kind: u8, bytes: &[u8]) {
     let written = match kind {
         kind::NULL => Some(()),
         kind::STRING => {
-            text.extend(characters(bytes));
+            push_characters(text, bytes);
             Some(())
         }
         0x02 => {
@@ -39,8 +42,10 @@ pub(super) fn write_single(text: &mut String, kind: u8, bytes: &[u8]) {
         _ => write_number(text, kind, bytes),
     };
     if written.is_none() {
-        for byte in bytes {
-            let _ = write!(text, "{byte:02X}");
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        for &byte in bytes {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
     }
 }

@@ -100,14 +100,16 @@ impl Wanted {
 
 /// The form in which names of providers are compared.
 fn folded(provider: &str) -> String {
-    provider.chars().map(fold).collect()
+    let mut name = provider.to_owned();
+    fold_name(&mut name);
+    name
 }
 
-/// One character of a provider's name in the form in which it is compared.
-pub(super) fn fold(character: char) -> char {
-    match character {
-        ' ' => '_',
-        other => other.to_ascii_lowercase(),
+/// Puts a provider's name in the form in which it is compared.
+pub(super) fn fold_name(name: &mut String) {
+    name.make_ascii_lowercase();
+    if name.contains(' ') {
+        *name = name.replace(' ', "_");
     }
 }
 
