@@ -34,9 +34,15 @@ fn real_logs() -> BTreeMap<String, Vec<u8>> {
     }
     if logs.is_empty() {
         let why = "SKIPPED: no real event logs, or no xz to open them, in";
-        writeln!(std::io::stderr(), "{why} {}", folder.display()).unwrap();
+        say(&format!("{why} {}", folder.display()));
     }
     logs
+}
+
+/// Past the test runner, which would keep it to itself.
+fn say(what: &str) {
+    let mut stderr = std::io::stderr();
+    stderr.write_all(format!("{what}\n").as_bytes()).unwrap();
 }
 
 /// What rules ask for, about.
@@ -296,10 +302,10 @@ proptest! {
         let wanted = wanted();
         let mut reader = Reader::new(&wanted);
         reader.chunk(&bytes, u64::MAX - 10, &mut |_| {});
-        reader.chunk(&chunk_of(&[bytes.clone()]), 0, &mut |event| drop(event.line()));
+        reader.chunk(&chunk_of(std::slice::from_ref(&bytes)), 0, &mut |event| drop(event.line()));
         let file = [&b"ElfFile\0"[..], &[0; 4_088], &bytes].concat();
-        events(&file, &wanted);
-        events(&bytes, &wanted);
+        prop_assert!(!events(&file, &wanted).gaps.is_empty() || bytes.iter().all(|&byte| byte == 0));
+        let _ = events(&bytes, &wanted);
     }
 
     #[test]
@@ -343,7 +349,7 @@ proptest! {
 fn every_record_of_real_logs_reads_the_same_elsewhere() {
     for (name, bytes) in real_logs() {
         let compared = compare(&name, &bytes);
-        writeln!(std::io::stderr(), "{name}: {compared} records compared").unwrap();
+        say(&format!("{name}: {compared} records compared"));
     }
 }
 

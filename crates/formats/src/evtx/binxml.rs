@@ -68,23 +68,34 @@ pub(super) fn characters(units: &[u8]) -> impl Iterator<Item = char> {
         .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
 }
 
-/// Appends what [`characters`] gives. Nearly all text is ASCII, which is copied eight at a time.
-pub(super) fn push_characters(text: &mut String, units: &[u8]) {
-    text.reserve(units.len() / 2);
-    let mut at = 0;
-    while let Some(&eight) = units[at..].first_chunk::<16>() {
-        let bytes: [u8; 8] = std::array::from_fn(|index| eight[2 * index]);
-        let high = (0..8).fold(0, |high, index| high | eight[2 * index + 1]);
-        let plain = high == 0 && bytes.iter().all(|&byte| byte.wrapping_sub(1) < 0x7F);
-        let Some(bytes) = plain.then_some(&bytes).and_then(|bytes| str::from_utf8(bytes).ok())
-        else {
-            break;
-        };
-        text.push_str(bytes);
-        at += 16;
+/// Appends what [`characters`] gives. Nearly all text is ASCII, which is copied in blocks.
+pub(super) fn push_characters(text: &mut String, mut units: &[u8]) {
+    while let Some(shorter) = units.strip_suffix(&[0, 0])
+        && units.len().is_multiple_of(2)
+    {
+        units = shorter;
     }
-    text.extend(characters(&units[at..]));
+    text.reserve(units.len() / 2);
+    let mut done = 0;
+    for block in units.chunks(2 * BLOCK) {
+        let (mut bytes, mut plain) = ([0; BLOCK], true);
+        for (byte, unit) in bytes.iter_mut().zip(block.chunks_exact(2)) {
+            *byte = unit[0];
+            plain &= unit[1] == 0 && (1..0x80).contains(&unit[0]);
+        }
+        match str::from_utf8(&bytes[..block.len() / 2]) {
+            Ok(plain_text) if plain => text.push_str(plain_text),
+            _ => break,
+        }
+        done += block.len();
+    }
+    if done < units.len() {
+        text.extend(characters(&units[done..]));
+    }
 }
+
+/// Characters copied at once.
+const BLOCK: usize = 64;
 
 /// The values a template is filled with: a table of sizes and types, then the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +125,11 @@ impl Values {
             at = behind;
             (behind <= self.end).then_some(value)
         })
+    }
+
+    /// How many there are by the table.
+    pub(super) fn count(self) -> usize {
+        self.count
     }
 
     /// The value of one slot; `None` when there is none or it does not lie in the record.

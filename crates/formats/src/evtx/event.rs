@@ -38,7 +38,7 @@ impl Event {
     /// inner ones doubled; control characters in a row become one blank.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = String::with_capacity(96 + 24 * self.data.len());
+        let mut line = String::with_capacity(self.line_bytes());
         time::write_file_time(&mut line, self.time);
         line.push(' ');
         line.push_str(self.level_word());
@@ -55,6 +55,12 @@ impl Event {
         line
     }
 
+    /// About how long the line is.
+    fn line_bytes(&self) -> usize {
+        let data: usize = self.data.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        48 + self.provider.len() + self.channel.len() + data
+    }
+
     /// The level in the three words that text logs use.
     #[must_use]
     pub fn level_word(&self) -> &'static str {
@@ -68,6 +74,10 @@ impl Event {
 
 /// A word must stay one word and must not look like a pair; nothing at all becomes `-`.
 fn push_word(line: &mut String, word: &str) {
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        line.push_str(word);
+        return;
+    }
     if word.is_empty() {
         line.push('-');
     }
@@ -79,9 +89,19 @@ fn push_word(line: &mut String, word: &str) {
 }
 
 fn push_value(line: &mut String, value: &str) {
-    let plain = |c: char| !c.is_whitespace() && !is_control(c) && c != '"' && c != '=';
-    if !value.is_empty() && value.chars().all(plain) {
+    if !value.is_empty() && value.bytes().all(is_plain) {
         line.push_str(value);
+        return;
+    }
+    let is_word = |c: char| !c.is_whitespace() && !is_control(c) && c != '"' && c != '=';
+    if !value.is_empty() && value.chars().all(is_word) {
+        line.push_str(value);
+        return;
+    }
+    if value.bytes().all(|byte| is_plain(byte) || matches!(byte, b' ' | b'=')) {
+        line.push('"');
+        line.push_str(value);
+        line.push('"');
         return;
     }
     line.push('"');
@@ -97,6 +117,11 @@ fn push_value(line: &mut String, value: &str) {
         in_controls = control;
     }
     line.push('"');
+}
+
+/// ASCII that may stand anywhere; nearly all there is, so asked first.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'='
 }
 
 /// Control characters, and the two that Unicode calls ends of lines and paragraphs.

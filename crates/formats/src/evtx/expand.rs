@@ -74,7 +74,8 @@ pub(super) fn expand(
     budget: &mut Budget,
 ) -> Result<Event, Fault> {
     let tokens = Tokens::of_fragment(chunk, at, end);
-    let mut frames = vec![Frame { tokens, values: Vec::new(), elements: 0 }];
+    let mut frames = Vec::with_capacity(4);
+    frames.push(Frame { tokens, values: Vec::new(), elements: 0 });
     let mut builder = Builder::new(chunk, event, budget);
     while let Some(frame) = frames.last_mut() {
         let before = frame.tokens.position();
@@ -88,7 +89,9 @@ pub(super) fn expand(
             Token::Instance(instance) => {
                 let tokens =
                     template_tokens(chunk, instance.template_at).ok_or(Fault::Malformed)?;
-                Some((tokens, instance.values.iter(chunk).collect()))
+                let mut values = Vec::with_capacity(instance.values.count());
+                values.extend(instance.values.iter(chunk));
+                Some((tokens, values))
             }
             Token::Slot { slot, optional: _ } => {
                 let value = frame.values.get(usize::from(slot)).copied();
@@ -180,7 +183,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             budget,
             event,
             source_name: String::new(),
-            path: Vec::new(),
+            path: Vec::with_capacity(8),
             attribute: None,
             unnamed: 0,
             seen_event: false,
@@ -306,7 +309,13 @@ impl<'a, 'b> Builder<'a, 'b> {
     }
 
     fn end_attribute(&mut self) -> Result<(), Fault> {
-        let Some((name, text)) = self.attribute.take() else { return Ok(()) };
+        match self.attribute.take() {
+            Some((name, text)) => self.take_attribute(name, text),
+            None => Ok(()),
+        }
+    }
+
+    fn take_attribute(&mut self, name: Name, text: String) -> Result<(), Fault> {
         let Some(element) = self.path.last_mut() else { return Err(Fault::Malformed) };
         match element.place {
             Place::Provider if name.is(self.chunk, b"Name") => self.event.provider = text,
@@ -348,36 +357,53 @@ impl<'a, 'b> Builder<'a, 'b> {
         if element.label.is_empty() && element.is_absent || element.has_elements && !is_data {
             return Ok(());
         }
-        let values = if element.items.is_empty() { vec![element.text] } else { element.items };
-        for value in values {
-            let name = if !element.label.is_empty() {
-                self.budget.take_data(element.label.len())?;
-                element.label.clone()
-            } else if is_data {
-                self.unnamed += 1;
-                format!("param{}", self.unnamed)
+        let Element { name, label, text, items, .. } = element;
+        if items.is_empty() {
+            let name = if label.is_empty() { self.datum_name(name, is_data)? } else { label };
+            return self.pair(name, text);
+        }
+        for item in items {
+            let name = if label.is_empty() {
+                self.datum_name(name, is_data)?
             } else {
-                self.name(element.name)?
+                self.budget.take_data(label.len())?;
+                label.clone()
             };
-            self.pair(name, value)?;
+            self.pair(name, item)?;
         }
         Ok(())
     }
 
-    fn close_user_element(&mut self, element: Element) -> Result<(), Fault> {
-        if element.has_elements && element.text.trim().is_empty() {
-            return Ok(());
+    /// What a datum without an attribute `Name` is called.
+    fn datum_name(&mut self, element: Name, is_data: bool) -> Result<String, Fault> {
+        if !is_data {
+            return self.name(element);
         }
-        let values = if element.items.is_empty() { vec![element.text] } else { element.items };
-        for value in values {
-            let name = self.name(element.name)?;
-            self.pair(name, value)?;
+        self.unnamed += 1;
+        Ok(format!("param{}", self.unnamed))
+    }
+
+    fn close_user_element(&mut self, element: Element) -> Result<(), Fault> {
+        let Element { name, text, items, has_elements, .. } = element;
+        if items.is_empty() {
+            if has_elements && text.trim().is_empty() {
+                return Ok(());
+            }
+            let name = self.name(name)?;
+            return self.pair(name, text);
+        }
+        for item in items {
+            let name = self.name(name)?;
+            self.pair(name, item)?;
         }
         Ok(())
     }
 
     fn pair(&mut self, name: String, value: String) -> Result<(), Fault> {
         self.budget.take_data(Budget::PAIR_BYTES)?;
+        if self.event.data.capacity() == 0 {
+            self.event.data.reserve(8);
+        }
         self.event.data.push((name, value));
         Ok(())
     }

@@ -15,10 +15,16 @@ pub(super) fn write_file_time(text: &mut String, ticks: u64) {
     let (seconds, fraction) = (ticks / TICKS_PER_SECOND, ticks % TICKS_PER_SECOND);
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let _ = write!(
-        text,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:07}Z"
-    );
+    // By hand: this is written for every event, and formatting would take longer than the rest.
+    let mut bytes = *b"0000-00-00T00:00:00.0000000Z";
+    put_digits(&mut bytes[0..4], year);
+    put_digits(&mut bytes[5..7], month);
+    put_digits(&mut bytes[8..10], day);
+    put_digits(&mut bytes[11..13], hour);
+    put_digits(&mut bytes[14..16], minute);
+    put_digits(&mut bytes[17..19], second);
+    put_digits(&mut bytes[20..27], fraction);
+    text.push_str(str::from_utf8(&bytes).expect("digits are text"));
 }
 
 /// Writes a SYSTEMTIME: eight 16-bit numbers, year, month, day of week, day, hour, minute, second
@@ -36,6 +42,14 @@ pub(super) fn write_system_time(text: &mut String, bytes: &[u8; 16]) {
         part(12),
         part(14)
     );
+}
+
+/// Fills the place with the last digits of a number.
+fn put_digits(place: &mut [u8], mut number: u64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// Year, month and day of a count of days since 1601-01-01, after Howard Hinnant's public-domain

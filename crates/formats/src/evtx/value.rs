@@ -42,10 +42,8 @@ pub(super) fn write_single(text: &mut String, kind: u8, bytes: &[u8]) {
         _ => write_number(text, kind, bytes),
     };
     if written.is_none() {
-        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         for &byte in bytes {
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+            push_hexadecimal(text, byte, b"0123456789ABCDEF");
         }
     }
 }
@@ -141,15 +139,23 @@ fn push_narrow(text: &mut String, bytes: &[u8]) {
 
 fn write_guid(text: &mut String, bytes: &[u8]) -> Option<()> {
     let guid: &[u8; 16] = bytes.try_into().ok()?;
-    let first = u32::from_le_bytes(*guid.first_chunk()?);
-    let second = u16::from_le_bytes([guid[4], guid[5]]);
-    let third = u16::from_le_bytes([guid[6], guid[7]]);
-    let _ = write!(text, "{{{first:08x}-{second:04x}-{third:04x}-");
-    for (index, byte) in guid[8..].iter().enumerate() {
-        let _ = write!(text, "{}{byte:02x}", if index == 2 { "-" } else { "" });
+    // A number of four bytes, two of two, then eight bytes as they stand.
+    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    text.reserve(38);
+    text.push('{');
+    for (index, &at) in ORDER.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        push_hexadecimal(text, guid[at], b"0123456789abcdef");
     }
     text.push('}');
     Some(())
+}
+
+fn push_hexadecimal(text: &mut String, byte: u8, digits: &[u8; 16]) {
+    text.push(char::from(digits[usize::from(byte >> 4)]));
+    text.push(char::from(digits[usize::from(byte & 15)]));
 }
 
 /// `S-1-5-18`: revision, authority (six bytes, the highest first), then numbers of four bytes.
