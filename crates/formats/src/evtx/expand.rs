@@ -308,7 +308,12 @@ impl<'a, 'b> Builder<'a, 'b> {
         self.budget.take_data(written)
     }
 
+    // Asked for nearly every token, hence the question that needs no move.
+    #[inline]
     fn end_attribute(&mut self) -> Result<(), Fault> {
+        if self.attribute.is_none() {
+            return Ok(());
+        }
         match self.attribute.take() {
             Some((name, text)) => self.take_attribute(name, text),
             None => Ok(()),
