@@ -1,6 +1,7 @@
 //! The logs among the evidence of one PC: recognised by content, in the order of their time.
 
 mod form;
+mod text;
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use crate::report::{GapNote, Source};
 
 use form::Form;
 pub(crate) use form::{Seen, TraceText};
+pub(crate) use text::{LONGEST_LINE_BYTES, Text};
 
 /// Bytes of a file that tell what it is.
 const HEAD_BYTES: usize = 64 << 10;

@@ -2,17 +2,13 @@
 //!
 //! Nothing here depends on what was found before, so it can run ahead of the reading.
 
-use std::io::Read;
 use std::ops::Range;
 
-use unwedge_formats::log::{Decoder, Encoding, csi_sequence, header, line_around, without_mark};
+use unwedge_formats::log::{csi_sequence, header, line_around, without_mark};
 
+use crate::evidence::{LONGEST_LINE_BYTES, Text};
 use crate::rule::Matcher;
 
-/// Bytes that [`Encoding::of`] may need.
-const ENCODING_BYTES: usize = 64;
-/// A line longer than this is passed over; real ones stay under a few thousand.
-pub(super) const LONGEST_LINE_BYTES: usize = 1 << 20;
 /// Bytes of a log in which the numbers of CSI records are looked at.
 const NUMBERED_BYTES: usize = 1 << 20;
 
@@ -150,42 +146,6 @@ fn worth_reading(matcher: &Matcher<'_>, block: &[u8]) -> Vec<Hit> {
     hits
 }
 
-/// A file as UTF-8, or as it is when it is of no encoding that needs decoding.
-pub(super) struct Text<'r> {
-    reader: &'r mut dyn Read,
-    begun: bool,
-    decoder: Option<Decoder>,
-    raw: Vec<u8>,
-}
-
-impl<'r> Text<'r> {
-    pub(super) fn new(reader: &'r mut dyn Read) -> Self {
-        Text { reader, begun: false, decoder: None, raw: Vec::new() }
-    }
-
-    /// Reads about `most` bytes onto the end of `into`; gives how many the file had, 0 at its end.
-    ///
-    /// What was read before an error is kept.
-    fn read(&mut self, most: usize, into: &mut Vec<u8>) -> std::io::Result<usize> {
-        let most = if self.begun { most } else { most.max(ENCODING_BYTES) };
-        let kept = into.len();
-        into.resize(kept + most, 0);
-        let (read, result) = read_full(self.reader, &mut into[kept..]);
-        into.truncate(kept + read);
-        if !self.begun {
-            self.begun = true;
-            self.decoder = Decoder::new(Encoding::of(&into[kept..]));
-        }
-        if let Some(decoder) = &mut self.decoder {
-            self.raw.clear();
-            self.raw.extend_from_slice(&into[kept..]);
-            into.truncate(kept);
-            decoder.decode(&self.raw, into);
-        }
-        result.map(|()| read)
-    }
-}
-
 /// The offset behind the last line of `buffer` that surely ended; nothing before `from` did.
 fn whole_lines(buffer: &[u8], from: usize) -> usize {
     if let Some(feed) = memchr::memrchr(b'\n', &buffer[from..]) {
@@ -249,17 +209,4 @@ impl Numbers {
             self.previous = Some(number);
         }
     }
-}
-
-fn read_full(reader: &mut dyn Read, into: &mut [u8]) -> (usize, std::io::Result<()>) {
-    let mut filled = 0;
-    while filled < into.len() {
-        match reader.read(&mut into[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Err(error)),
-        }
-    }
-    (filled, Ok(()))
 }

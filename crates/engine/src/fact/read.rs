@@ -9,12 +9,12 @@ use unwedge_formats::evtx::Wanted;
 use unwedge_formats::log::{LogKind, count_lines};
 use unwedge_host::Host;
 
-use super::cut::{Cutter, LONGEST_LINE_BYTES, Piece, Text};
+use super::cut::{Cutter, Piece};
 use super::mixed::{Writer, mixed};
 use super::part::Part;
 use super::scan::Scan;
 use super::{Facts, Operation};
-use crate::evidence::{Listing, Log, Seen, side_by_side};
+use crate::evidence::{LONGEST_LINE_BYTES, Listing, Log, Seen, Text, side_by_side};
 use crate::report::{GapNote, Source};
 use crate::rule::{Matcher, RuleSet};
 
