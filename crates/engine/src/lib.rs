@@ -15,6 +15,7 @@ pub mod repair;
 pub mod report;
 pub mod rule;
 pub mod shelf;
+pub mod timeline;
 pub mod verify;
 
 pub use knowledge::services;
