@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod fix;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod timeline;
 pub(crate) mod undo;
 
 use crate::exit::Exit;
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Explain(explain::ExplainArgs),
     Decode(decode::DecodeArgs),
+    Timeline(Box<timeline::TimelineArgs>),
     Plan(plan::PlanArgs),
     Fix(fix::FixArgs),
     Undo(undo::UndoArgs),
@@ -28,6 +30,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Timeline(args) => timeline::run(*args),
         Command::Plan(args) => plan::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Undo(args) => undo::run(args),

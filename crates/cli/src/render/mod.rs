@@ -6,6 +6,7 @@ pub(crate) mod page;
 pub(crate) mod plan;
 pub(crate) mod repair;
 pub(crate) mod style;
+pub(crate) mod timeline;
 
 use std::io::Write as _;
 
