@@ -40,23 +40,24 @@ pub struct Summary {
 /// Hands the records of `logs` that `filter` wants to `visit`, in the order of their time, until
 /// that breaks.
 ///
-/// `logs` are those of [`crate::evidence::Listing`], or some of them, the oldest first. Within one log its own order holds, even when the clock of the PC went
+/// `logs` are those of [`crate::evidence::Listing`], or some of them. Within one log its own order holds, even when the clock of the PC went
 /// back, which is told as a gap. Records of the same time come in the order of the logs and lines.
 pub fn tell(
     host: &dyn Host,
-    logs: &[Log],
+    mut logs: Vec<Log>,
     filter: &Filter,
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Summary {
+    learn_zones(host, &mut logs);
     let mut filter = filter.clone();
     if let Some(last) = filter.last_seconds
-        && let Some(latest) = latest(host, logs)
+        && let Some(latest) = latest(host, &logs)
     {
         let from = Moment { seconds: latest.seconds.saturating_sub(last), ..latest };
         filter.from = filter.from.max(Some(from));
     }
     let mut summary = Summary::default();
-    let reads = merge::merge(host, logs, &filter, &mut |entry| {
+    let reads = merge::merge(host, &logs, &filter, &mut |entry| {
         summary.shown += 1;
         visit(entry)
     });
@@ -65,6 +66,30 @@ pub fn tell(
         summary.gaps.extend(read.gaps);
     }
     summary
+}
+
+/// Looks for the first offset from UTC that each log shows: a log of a servicing stack may show it
+/// far behind its head, and its own is better than that of another. Puts the oldest log first.
+fn learn_zones(host: &dyn Host, logs: &mut [Log]) {
+    let zones = side_by_side(logs, |_, log| {
+        let (records, mut zone) = (records::Records::new(log.kind), None);
+        if clock::is_seldom_shown(log.kind) {
+            let read = lines::lines_of(host, log, &mut |_, line| {
+                if let lines::Line::Whole(line) = line {
+                    zone = records.offset(line);
+                }
+                if zone.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            // What cannot be read is told when the records themselves are.
+            drop(read);
+        }
+        zone
+    });
+    let of_any = zones.iter().find_map(|zone| *zone);
+    for (log, zone) in logs.iter_mut().zip(zones) {
+        log.offset_minutes = zone.or(log.offset_minutes).or(of_any);
+    }
+    logs.sort_by(|a, b| (a.first_seconds(), &a.source).cmp(&(b.first_seconds(), &b.source)));
 }
 
 /// The time of the latest of all records.

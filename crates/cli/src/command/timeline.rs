@@ -121,7 +121,8 @@ pub(crate) fn run(args: TimelineArgs) -> anyhow::Result<Exit> {
     let filter = filter(args);
     let mut result = Ok(());
     let mut out = Out::new(format, &logs);
-    let summary = timeline::tell(&*host, &logs, &filter, &mut |entry| {
+    let read = logs.len();
+    let summary = timeline::tell(&*host, logs, &filter, &mut |entry| {
         result = out.entry(&entry);
         if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
@@ -132,8 +133,8 @@ pub(crate) fn run(args: TimelineArgs) -> anyhow::Result<Exit> {
     say(&format!(
         "{records} record{} of {} log{} read, {shown} shown, {} gap{}",
         many(records),
-        logs.len(),
-        many(logs.len() as u64),
+        read,
+        many(read as u64),
         gaps.len(),
         many(gaps.len() as u64)
     ));

@@ -39,7 +39,7 @@ impl Clock {
     pub(super) fn new(kind: LogKind, offset_minutes: Option<i32>) -> Self {
         Clock {
             offset_minutes,
-            is_seldom_shown: matches!(kind, LogKind::Cbs | LogKind::Dism | LogKind::Setup),
+            is_seldom_shown: is_seldom_shown(kind),
             local_seconds: None,
             held: VecDeque::new(),
             held_bytes: 0,
@@ -85,4 +85,9 @@ impl Clock {
         (self.held_bytes, self.went_back) = (0, false);
         self.held.drain(..).try_for_each(|record| take(record, self.offset_minutes))
     }
+}
+
+/// Whether few records of such a log show the offset, and the first that does may stand anywhere.
+pub(super) fn is_seldom_shown(kind: LogKind) -> bool {
+    matches!(kind, LogKind::Cbs | LogKind::Dism | LogKind::Setup)
 }

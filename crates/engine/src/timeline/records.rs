@@ -97,7 +97,8 @@ impl Records {
         }
     }
 
-    fn offset(&self, line: &[u8]) -> Option<i32> {
+    /// The offset from UTC in minutes that a line shows.
+    pub(super) fn offset(&self, line: &[u8]) -> Option<i32> {
         match self.kind {
             // Only a dated CSI record shows it, and few are.
             LogKind::Cbs | LogKind::Dism => {

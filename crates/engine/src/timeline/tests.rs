@@ -37,7 +37,7 @@ fn told_of(logs: &[(&'static str, &str)], filter: &Filter) -> (Vec<Entry>, Summa
     let host = Logs(About::default(), logs);
     let listing = Listing::of(&host);
     let mut entries = Vec::new();
-    let summary = tell(&host, &listing.logs, filter, &mut |entry| {
+    let summary = tell(&host, listing.logs, filter, &mut |entry| {
         entries.push(entry);
         ControlFlow::Continue(())
     });
@@ -88,6 +88,15 @@ fn a_log_of_unknown_zone_says_so() {
         told_of(&[("CBS.log", &cbs("2026-01-02 10:00:00", "x"))], &Filter::default());
     assert!(!entries[0].utc);
     assert_eq!(entries[0].time.unwrap().to_string(), "2026-01-02T10:00:00");
+}
+
+#[test]
+fn the_zone_may_be_shown_far_behind_the_head() {
+    let head: String = (0..2_000).map(|_| cbs("2026-01-02 10:00:00", "no zone yet")).collect();
+    let log = head + &csi("2026-01-02 10:00:01", "2026/1/2:17:00:01");
+    let (entries, summary) = told_of(&[("CBS.log", &log)], &Filter::default());
+    assert_eq!(entries[0].time.unwrap().to_string(), "2026-01-02T17:00:00Z");
+    assert_eq!((entries.len(), summary.gaps), (2_001, vec![]));
 }
 
 #[test]
@@ -244,7 +253,10 @@ impl Read for Making<'_> {
             let second = self.1 / 5_000;
             let (hour, minute) = (second / 3_600, second / 60 % 60);
             let time = format!("2026-01-02 {hour:02}:{minute:02}:{:02}", second % 60);
-            let record = cbs(&time, "Appl: something as long as such a record usually is in a log");
+            let record = match self.1 {
+                0 => csi("2026-01-02 00:00:00", "2026/1/2:00:00:00"),
+                _ => cbs(&time, "Appl: something as long as such a record usually is in a log"),
+            };
             self.2.extend_from_slice(record.as_bytes());
             self.1 += record.len() as u64;
         }
@@ -275,7 +287,7 @@ fn a_large_log_is_never_held_in_memory() {
     let listing = Listing::of(&host);
     host.made.store(0, Ordering::Relaxed);
     let (mut told, mut most_ahead, mut latest) = (0, 0, None);
-    let summary = tell(&host, &listing.logs, &Filter::default(), &mut |entry| {
+    let summary = tell(&host, listing.logs, &Filter::default(), &mut |entry| {
         // Head and line end are no text.
         told += entry.text.len() as u64 + 52;
         most_ahead = most_ahead.max(host.made.load(Ordering::Relaxed).saturating_sub(told));
@@ -293,7 +305,7 @@ fn a_large_log_is_never_held_in_memory() {
 fn reading_ends_when_no_more_is_wanted() {
     let host = Endless { about: About::default(), bytes: 300 << 20, made: AtomicU64::new(0) };
     let listing = Listing::of(&host);
-    let summary = tell(&host, &listing.logs, &Filter::default(), &mut |_| ControlFlow::Break(()));
+    let summary = tell(&host, listing.logs, &Filter::default(), &mut |_| ControlFlow::Break(()));
     assert_eq!(summary.shown, 1);
     assert!(host.made.load(Ordering::Relaxed) < 4 << 20);
 }
