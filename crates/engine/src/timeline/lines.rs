@@ -29,7 +29,7 @@ pub(super) fn lines_of(
     log: &Log,
     visit: &mut dyn FnMut(u64, Line<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
-    log.read(host, |reader| lines(Text::new(reader), BLOCK_BYTES, visit))?
+    log.read_lines(host, |reader| lines(Text::new(reader), BLOCK_BYTES, visit))?
 }
 
 fn lines(

@@ -150,15 +150,25 @@ mod tests {
 
     #[test]
     fn a_time_is_told_in_utc_with_its_decimals() {
-        let local = LocalTime { year: 2025, month: 3, day: 30, hour: 0, minute: 30, second: 5 };
+        let local =
+            LocalTime { year: 2025, month: 3, day: 30, hour: 0, minute: 30, second: 5, ticks: 0 };
         let fraction = Fraction { nanoseconds: 7_000_000, digits: 3 };
         let told = |offset| Stamp::new(local, fraction, offset).to_string();
         assert_eq!(told(Some(60)), "2025-03-29T23:30:05.007Z");
         assert_eq!(told(None), "2025-03-30T00:30:05.007");
-        let old = LocalTime { year: 1601, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
+        let old =
+            LocalTime { year: 1601, month: 1, day: 1, hour: 0, minute: 0, second: 0, ticks: 0 };
         let told = Stamp::new(old, Fraction::default(), Some(840)).to_string();
         assert_eq!(told, "1600-12-31T10:00:00Z");
-        let late = LocalTime { year: 9999, month: 12, day: 31, hour: 23, minute: 59, second: 60 };
+        let late = LocalTime {
+            year: 9999,
+            month: 12,
+            day: 31,
+            hour: 23,
+            minute: 59,
+            second: 60,
+            ticks: 0,
+        };
         assert!(Stamp::new(late, Fraction::default(), Some(-840)).to_string().starts_with("9999"));
     }
 

@@ -1,10 +1,10 @@
 //! Timelines of small logs.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use unwedge_host::{About, Evidence, Host};
+use unwedge_host::{About, Evidence, Host, ReadSeek};
 
 use super::*;
 use crate::evidence::Listing;
@@ -23,10 +23,7 @@ impl Host for Logs {
         };
         Ok(self.1.iter().map(one).collect())
     }
-    fn open_evidence(
-        &self,
-        evidence: &Evidence,
-    ) -> unwedge_host::Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, evidence: &Evidence) -> unwedge_host::Result<Box<dyn ReadSeek + '_>> {
         let found = self.1.iter().find(|(name, _)| *name == evidence.source);
         Ok(Box::new(Cursor::new(found.expect("it was listed").1.as_bytes())))
     }
@@ -245,7 +242,7 @@ struct Endless {
 struct Making<'e>(&'e Endless, u64, Vec<u8>);
 
 impl Read for Making<'_> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.1 >= self.0.bytes && self.2.is_empty() {
             return Ok(0);
         }
@@ -268,6 +265,17 @@ impl Read for Making<'_> {
     }
 }
 
+/// Going to a place means to make all that lies before it once more.
+impl Seek for Making<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let SeekFrom::Start(place) = to else {
+            return Err(io::Error::other("only from the start"));
+        };
+        *self = Making(self.0, 0, Vec::new());
+        io::copy(&mut self.by_ref().take(place), &mut io::sink())
+    }
+}
+
 impl Host for Endless {
     fn about(&self) -> &About {
         &self.about
@@ -276,7 +284,7 @@ impl Host for Endless {
         let one = |name: &str| Evidence { source: name.to_owned(), size_bytes: self.bytes };
         Ok(vec![one("a.log"), one("b.log")])
     }
-    fn open_evidence(&self, _: &Evidence) -> unwedge_host::Result<Box<dyn Read + Send + '_>> {
+    fn open_evidence(&self, _: &Evidence) -> unwedge_host::Result<Box<dyn ReadSeek + '_>> {
         Ok(Box::new(Making(self, 0, Vec::new())))
     }
 }
