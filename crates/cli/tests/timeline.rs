@@ -105,6 +105,8 @@ fn bad_values_are_refused_with_a_reason() {
         assert!(said.contains(why), "{args:?}: {said}");
         assert!(output.stdout.is_empty());
     }
+    let turned = ["--from", "2026-01-02", "--to", "2026-01-01"];
+    assert_eq!(timeline(folder.path(), &turned).status.code(), Some(2));
     let empty = tempfile::tempdir().unwrap();
     let output = timeline(empty.path(), &[]);
     assert_eq!(output.status.code(), Some(2));

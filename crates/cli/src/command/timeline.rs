@@ -103,6 +103,11 @@ enum Format {
 
 /// Merges the logs and writes what is wanted.
 pub(crate) fn run(args: TimelineArgs) -> anyhow::Result<Exit> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        bail!("--to does not lie behind --from: no record can be between");
+    }
     let host = open_all(&args.paths)?;
     let Listing { logs, others: _, mut gaps } = Listing::of(&*host);
     if logs.is_empty() {
