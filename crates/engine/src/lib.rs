@@ -2,6 +2,7 @@
 //!
 //! No operating system, no printing, no clock of its own.
 
+pub mod collect;
 pub mod diagnose;
 pub mod evidence;
 pub mod execute;
@@ -11,6 +12,7 @@ pub mod journal;
 pub mod knowledge;
 pub mod plan;
 pub mod recipe;
+pub mod redact;
 pub mod repair;
 pub mod report;
 pub mod rule;

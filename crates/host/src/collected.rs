@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::UNIX_EPOCH;
 
 use crate::container::is_never_a_log;
 use crate::offline_registry::{OfflineRegistry, Source};
@@ -50,7 +51,7 @@ impl Collected {
             } else {
                 // A file that was named is looked at, whatever its ending.
                 File::open(path).map_err(|error| io("read", path, &error))?;
-                found.file(path.clone(), data.len());
+                found.file(path.clone(), data.len(), modified(&data));
             }
         }
         // A folder that is found by its name and by its hives is one folder.
@@ -69,7 +70,11 @@ impl Collected {
                 path: self.files.get(&item.source).cloned(),
             });
             OfflineRegistry::find(sources, &|source| {
-                self.open_evidence(&Evidence { source: source.to_owned(), size_bytes: 0 })
+                self.open_evidence(&Evidence {
+                    source: source.to_owned(),
+                    size_bytes: 0,
+                    modified: None,
+                })
             })
         })
     }
@@ -82,7 +87,7 @@ impl Collected {
                 Err(error) if depth == 0 => return Err(io("list", &folder, &error)),
                 // A folder below that may not be entered is evidence that is missing, not a failure.
                 Err(_) => {
-                    self.file(folder, 0);
+                    self.file(folder, 0, None);
                     continue;
                 }
             };
@@ -98,8 +103,9 @@ impl Collected {
                     self.windows.extend(windows_of_hive(&path).map(Path::to_owned));
                     if !path.file_name().and_then(|name| name.to_str()).is_some_and(is_never_a_log)
                     {
-                        let size = entry.metadata().map_or(0, |data| data.len());
-                        self.file(path, size);
+                        let data = entry.metadata().ok();
+                        let size = data.as_ref().map_or(0, fs::Metadata::len);
+                        self.file(path, size, data.as_ref().and_then(modified));
                     }
                 }
             }
@@ -126,10 +132,10 @@ impl Collected {
         self.archived.get_or_init(|| Archived::find(self))
     }
 
-    fn file(&mut self, path: PathBuf, size_bytes: u64) {
+    fn file(&mut self, path: PathBuf, size_bytes: u64, modified: Option<u64>) {
         let source = path.display().to_string();
         if self.files.insert(source.clone(), path).is_none() {
-            self.listed.push(Evidence { source, size_bytes });
+            self.listed.push(Evidence { source, size_bytes, modified });
         }
     }
 }
@@ -160,6 +166,12 @@ fn windows_of_hive(path: &Path) -> Option<&Path> {
 fn strip_folded<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     path.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix))?;
     Some(&path[prefix.len()..]).filter(|below| !below.is_empty())
+}
+
+/// Seconds since 1970.
+fn modified(data: &fs::Metadata) -> Option<u64> {
+    let since = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(since.as_secs())
 }
 
 fn io(op: &'static str, path: &Path, error: &std::io::Error) -> HostError {

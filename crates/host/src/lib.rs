@@ -85,6 +85,8 @@ pub struct Evidence {
     pub source: String,
     /// Size in bytes as stored.
     pub size_bytes: u64,
+    /// When it was last changed, in seconds since 1970, where that is known.
+    pub modified: Option<u64>,
 }
 
 /// An entry of a folder.

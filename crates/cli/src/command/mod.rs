@@ -1,5 +1,6 @@
 //! What unwedge can be asked to do: one file a command.
 
+pub(crate) mod collect;
 pub(crate) mod decode;
 pub(crate) mod diagnose;
 pub(crate) mod explain;
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Fix(fix::FixArgs),
     Undo(undo::UndoArgs),
     History(history::HistoryArgs),
+    Collect(collect::CollectArgs),
 }
 
 /// Does what was asked.
@@ -35,5 +37,6 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Fix(args) => fix::run(args),
         Command::Undo(args) => undo::run(args),
         Command::History(args) => history::run(args),
+        Command::Collect(args) => collect::run(&args),
     }
 }

@@ -1,5 +1,6 @@
 //! Plain words for people: wrapped to the terminal, clear without colour.
 
+pub(crate) mod collect;
 pub(crate) mod diagnosis;
 pub(crate) mod explanation;
 pub(crate) mod page;

@@ -15,6 +15,7 @@ use unwedge_formats::log::{
 use unwedge_host::container::{self, Member};
 use unwedge_host::{Evidence, Host};
 
+use crate::collect::MANIFEST_NAME;
 use crate::report::{GapNote, Source};
 
 use form::Form;
@@ -161,6 +162,10 @@ impl Log {
 fn look(host: &dyn Host, evidence: &Evidence, room: &AtomicU64) -> Listing {
     let mut listing = Listing::default();
     let walked = container::walk(&|| host.open_evidence(evidence), &mut |member, content| {
+        // A bundle tells of itself in it.
+        if member.names().last() == Some(MANIFEST_NAME) {
+            return;
+        }
         let source = member.cited(&evidence.source);
         let mut head = Vec::new();
         match content {

@@ -37,8 +37,11 @@ impl Host for Memory {
 
     fn evidence(&self) -> unwedge_host::Result<Vec<Evidence>> {
         let files = self.files.as_ref().ok_or(HostError::not_collected("list", "evidence"))?;
-        let listed =
-            |(name, _): &(&str, Content)| Evidence { source: (*name).into(), size_bytes: 0 };
+        let listed = |(name, _): &(&str, Content)| Evidence {
+            source: (*name).into(),
+            size_bytes: 0,
+            modified: None,
+        };
         Ok(files.iter().map(listed).collect())
     }
 

@@ -20,6 +20,7 @@ impl Host for Logs {
         let one = |(name, log): &(&str, String)| Evidence {
             source: (*name).to_owned(),
             size_bytes: log.len() as u64,
+            modified: None,
         };
         Ok(self.1.iter().map(one).collect())
     }
@@ -281,7 +282,11 @@ impl Host for Endless {
         &self.about
     }
     fn evidence(&self) -> unwedge_host::Result<Vec<Evidence>> {
-        let one = |name: &str| Evidence { source: name.to_owned(), size_bytes: self.bytes };
+        let one = |name: &str| Evidence {
+            source: name.to_owned(),
+            size_bytes: self.bytes,
+            modified: None,
+        };
         Ok(vec![one("a.log"), one("b.log")])
     }
     fn open_evidence(&self, _: &Evidence) -> unwedge_host::Result<Box<dyn ReadSeek + '_>> {

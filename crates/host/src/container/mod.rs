@@ -88,6 +88,13 @@ pub fn is_never_a_log(name: &str) -> bool {
     ending.is_some_and(|ending| NEVER_LOGS.contains(&ending.as_str()))
 }
 
+/// A name or path made harmless: components joined by `/`, none of which leads up or out, is a
+/// device, or holds what a terminal or Windows would take for something else.
+#[must_use]
+pub fn harmless_name(name: &str) -> String {
+    name::cleaned(name).name
+}
+
 /// Goes through all that the file holds, in one pass, and hands it to `visit`: the file itself when
 /// it is no container. Only what `visit` reads is decompressed, as far as the form allows that.
 ///

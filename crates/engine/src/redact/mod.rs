@@ -1,0 +1,243 @@
+//! Takes what is private out of text logs: consistently, line by line, so that they can be given away.
+//!
+//! First all texts are gone through and private values learnt, then each is replaced wherever it
+//! stands, also where nothing around it tells what it is. Lines stay lines. Names of packages,
+//! updates, services, drivers, files of Windows and public hosts are needed and stay.
+
+mod check;
+mod fake;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Read, Result, Write};
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+
+use crate::rule::{Predicate, RuleSet};
+use fake::{Fakes, folded, latin};
+use pattern::{Found, find, is_public_host};
+
+pub use check::{Leak, check};
+pub use fake::Private;
+
+/// Words that are values in one place and plain words everywhere else; they are replaced only where
+/// their surroundings tell what they are.
+const PLAIN_WORDS: [&str; 44] = [
+    "admin",
+    "user",
+    "users",
+    "test",
+    "owner",
+    "windows",
+    "update",
+    "updates",
+    "microsoft",
+    "service",
+    "server",
+    "client",
+    "install",
+    "installer",
+    "setup",
+    "package",
+    "session",
+    "store",
+    "local",
+    "remote",
+    "home",
+    "office",
+    "work",
+    "desktop",
+    "laptop",
+    "computer",
+    "info",
+    "error",
+    "warning",
+    "failed",
+    "success",
+    "start",
+    "stop",
+    "data",
+    "temp",
+    "root",
+    "programdata",
+    "appdata",
+    "roaming",
+    "documents",
+    "downloads",
+    "host",
+    "domain",
+    "system32",
+];
+
+/// Learns what is private.
+#[derive(Debug, Default)]
+pub struct Learner {
+    fakes: Fakes,
+}
+
+/// Replaces what was learnt.
+#[derive(Debug)]
+pub struct Redactor {
+    fakes: Fakes,
+    /// Finds learnt values wherever they stand.
+    anywhere: AhoCorasick,
+    /// What it finds: kind, spelling, and the value as it was learnt.
+    values: Vec<(Private, Vec<u8>, Vec<u8>)>,
+}
+
+impl Learner {
+    /// Learns from the text of a log; gives its decoded size in bytes.
+    pub fn read(&mut self, reader: &mut dyn Read) -> Result<u64> {
+        let mut size = 0;
+        text::blocks(reader, &mut |block| {
+            size += block.len() as u64;
+            self.line(block);
+            Ok(())
+        })?;
+        Ok(size)
+    }
+
+    /// Learns from whole lines, such as the name of a file.
+    pub fn line(&mut self, text: &[u8]) {
+        for Found { at, kind } in find(text) {
+            match kind {
+                Private::Host => self.host(&text[at]),
+                kind => self.fakes.learn(kind, &text[at]),
+            }
+        }
+    }
+
+    /// Learns the name of the PC or of a server, with the domain that it names.
+    pub fn host(&mut self, name: &[u8]) {
+        self.fakes.learn(Private::Host, name);
+        let Some(dot) = name.iter().position(|&byte| byte == b'.') else { return };
+        let (label, domain) = (&name[..dot], &name[dot + 1..]);
+        self.fakes.learn(Private::Host, label);
+        if domain.contains(&b'.') && !is_public_host(&domain.to_ascii_lowercase()) {
+            self.fakes.learn(Private::Domain, domain);
+        }
+    }
+
+    /// Ends learning.
+    #[must_use]
+    pub fn settled(mut self) -> Redactor {
+        self.fakes.settle();
+        let plain = plain_words();
+        let mut values = Vec::new();
+        for (kind, value) in self.fakes.learnt() {
+            if is_distinctive(value, &plain) {
+                let spelt = spellings(value).into_iter();
+                values.extend(spelt.map(|spelling| (*kind, spelling, value.clone())));
+            }
+        }
+        let anywhere = AhoCorasickBuilder::new()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(values.iter().map(|(_, spelling, _)| spelling))
+            .expect("a log names few enough people and PCs");
+        Redactor { fakes: self.fakes, anywhere, values }
+    }
+}
+
+impl Redactor {
+    /// Writes the text of a log as UTF-8 with the same lines, but for what is private.
+    pub fn copy(&self, reader: &mut dyn Read, out: &mut dyn Write) -> Result<()> {
+        text::blocks(reader, &mut |block| out.write_all(&self.redacted(block)))
+    }
+
+    /// Whole lines without what is private.
+    #[must_use]
+    pub fn redacted(&self, text: &[u8]) -> Vec<u8> {
+        let mut places: Vec<(Found, &str)> = find(text)
+            .into_iter()
+            .filter_map(|found| {
+                let fake = self.fakes.of(found.kind, &text[found.at.clone()])?;
+                Some((found, fake))
+            })
+            .collect();
+        places.extend(self.learnt_in(text));
+        // The longer of two that begin together; of two that overlap the one that begins first.
+        places.sort_by_key(|(found, _)| (found.at.start, usize::MAX - found.at.end));
+        let (mut out, mut written) = (Vec::with_capacity(text.len()), 0);
+        for (found, fake) in places {
+            if found.at.start < written {
+                continue;
+            }
+            out.extend_from_slice(&text[written..found.at.start]);
+            out.extend_from_slice(fake.as_bytes());
+            written = found.at.end;
+        }
+        out.extend_from_slice(&text[written..]);
+        out
+    }
+
+    /// A short text, such as the name of a file, without what is private.
+    #[must_use]
+    pub fn redacted_text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.redacted(text.as_bytes())).into_owned()
+    }
+
+    /// How many values of each kind are replaced.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        self.fakes.counts()
+    }
+
+    /// Learnt values wherever they stand, with their stand-ins.
+    fn learnt_in<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = (Found, &'t str)> + 't {
+        self.anywhere
+            .find_iter(text)
+            .filter(|hit| is_word(text, hit.start(), hit.end()))
+            .filter_map(|hit| {
+                let (kind, _, original) = &self.values[hit.pattern().as_usize()];
+                Some((Found { at: hit.range(), kind: *kind }, self.fakes.of(*kind, original)?))
+            })
+    }
+}
+
+/// Whether no letter or digit touches the place.
+fn is_word(text: &[u8], start: usize, end: usize) -> bool {
+    let joins = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
+    !joins(start.checked_sub(1).and_then(|before| text.get(before))) && !joins(text.get(end))
+}
+
+/// What rules look for must not be lost, even if somebody is called so.
+fn plain_words() -> HashSet<Vec<u8>> {
+    let mut words: HashSet<Vec<u8>> =
+        PLAIN_WORDS.iter().map(|word| word.as_bytes().to_vec()).collect();
+    for rule in RuleSet::built_in().rules {
+        for predicate in rule.when {
+            let Predicate::Line(line) = predicate else { continue };
+            for text in line.contains.iter().chain(&line.also).chain(&line.unless) {
+                let parts = text.split(|c: char| !c.is_alphanumeric());
+                words.extend(parts.map(|part| part.to_lowercase().into_bytes()));
+            }
+        }
+    }
+    words
+}
+
+/// Whether a value is private wherever it stands.
+fn is_distinctive(value: &[u8], plain: &HashSet<Vec<u8>>) -> bool {
+    let folded = folded(value);
+    let is_number = folded.iter().all(u8::is_ascii_digit);
+    folded.len() >= if is_number { 6 } else { 3 } && !plain.contains(&folded)
+}
+
+/// The forms in which a value may stand in a text; the case of ASCII letters does not matter.
+fn spellings(value: &[u8]) -> Vec<Vec<u8>> {
+    let text = std::str::from_utf8(value).map_or_else(|_| latin(value), str::to_owned);
+    let mut spellings = vec![value.to_vec()];
+    for text in [text.to_lowercase(), text.to_uppercase(), text.replace(' ', "%20"), text] {
+        // In an 8-bit code page each of these letters is one byte.
+        let narrow: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+        spellings.extend(narrow);
+        spellings.push(text.into_bytes());
+    }
+    spellings.sort();
+    spellings.dedup();
+    spellings
+}

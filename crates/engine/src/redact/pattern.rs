@@ -1,0 +1,325 @@
+//! Where private values stand in a text, by their own shape or by what stands before them.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::fake::Private;
+
+/// A private value in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) at: Range<usize>,
+    pub(super) kind: Private,
+}
+
+/// Says whether, and how much of, what a pattern matched is private.
+type Judge = fn(text: &[u8], at: Range<usize>) -> Option<Range<usize>>;
+
+/// Group 1 is the value; it may end up shorter.
+const PATTERNS: [(Private, &str, Judge); 18] = [
+    (
+        Private::User,
+        r#"(?:^|[\\/]{1,4})(?:users|documents and settings)[\\/]{1,4}([^\\/:*?"<>|\r\n\t]{1,64})"#,
+        profile,
+    ),
+    (
+        Private::User,
+        r#"\b(?:user ?name|user|account ?name|account|registered ?owner|owner|run ?as) ?[:=] ?["']?(?:[\w.-]{1,63}\\)?([^\s"',;<>()\[\]{}\\=:]{2,64})"#,
+        account,
+    ),
+    (
+        Private::Domain,
+        r#"\b(?:user ?name|user|account ?name|account|owner|run ?as) ?[:=] ?["']?([\w.-]{2,63})\\"#,
+        domain,
+    ),
+    (Private::Domain, r#"\b(?:domain|workgroup)(?: ?name)? ?[:=] ?["']?([\w.-]{2,255})"#, domain),
+    (
+        Private::Host,
+        r#"\b(?:computer|machine|host|netbios|dns|node|server)[ _]?name ?[:=] ?["']?([a-z0-9][\w.-]{1,254})"#,
+        host,
+    ),
+    (Private::Host, r"\b((?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11})\b", host),
+    (Private::Host, r"(?:^|[^\\\w:.?])\\\\(?:\?\\UNC\\)?([a-z0-9][\w.-]{0,254})\\", host),
+    (
+        Private::Host,
+        r#"\b(?:https?|ftp|ldap|wss?)://(?:[^/@\s"]{1,64}@)?([a-z0-9][\w.-]{1,254})"#,
+        host,
+    ),
+    (
+        Private::Host,
+        r#"\b(?:proxy(?: ?server)?|server|WUServer|WUStatusServer) ?[:=] ?["']?([a-z0-9][\w.-]{1,254}):\d{2,5}\b"#,
+        host,
+    ),
+    (
+        Private::Host,
+        r"\b((?:[a-z0-9][a-z0-9-]{0,62}\.)+(?:local|lan|corp|internal|intranet|localdomain|home))\b",
+        host,
+    ),
+    (Private::Sid, r"\b(S-1-(?:5-21|12-1)(?:-\d{1,10}){3,15})\b", sid),
+    (Private::Mail, r"\b([\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[a-z]{2,24})\b", mail),
+    (Private::Ipv4, r"\b(\d{1,3}(?:\.\d{1,3}){3})\b", ipv4),
+    (Private::Ipv6, r"((?:[0-9a-f]{1,4}:|:)(?::?[0-9a-f]{1,4}:?){1,7})", ipv6),
+    (Private::Mac, r"\b([0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\b", apart),
+    (
+        Private::Serial,
+        r#"\b(?:serial(?: ?number| ?no\.?)?|asset ?tag|service ?tag|chassis ?tag) ?[:=] ?["']?([\w.-]{4,64})"#,
+        serial,
+    ),
+    (
+        Private::ProductKey,
+        r"\b([A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}|\d{5}-(?:\d{3}|OEM|\d{5})-\d{5,7}-[A-Z0-9]{5})\b",
+        apart,
+    ),
+    (
+        Private::MachineId,
+        r#"\b(?:SusClientId|MachineGuid|MachineId|DeviceId|HardwareId)\W{1,4}([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"#,
+        whole,
+    ),
+];
+
+/// Ports with serial numbers behind: `USBSTOR\DISK&VEN_X\4C530001230912115431&0`.
+const DEVICE: &str = r"\b(?:USBSTOR|USB|SCSI|WPDBUSENUM)\\[^\\\s]{1,200}\\([0-9A-Z]{6,64})";
+
+static COMPILED: LazyLock<Vec<(Private, Regex, Judge)>> = LazyLock::new(|| {
+    let device: (Private, &str, Judge) = (Private::Serial, DEVICE, serial);
+    let all = PATTERNS.into_iter().chain([device]);
+    all.map(|(kind, text, judge)| {
+        let mut builder = RegexBuilder::new(text);
+        builder.unicode(false).case_insensitive(true).multi_line(true);
+        (kind, builder.build().expect("the patterns are regular expressions"), judge)
+    })
+    .collect()
+});
+
+/// Finds private values in whole lines; they may lie over each other.
+pub(super) fn find(text: &[u8]) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (kind, regex, judge) in COMPILED.iter() {
+        for captures in regex.captures_iter(text) {
+            let Some(value) = captures.get(1) else { continue };
+            if let Some(at) = judge(text, value.range()) {
+                found.push(Found { at, kind: *kind });
+            }
+        }
+    }
+    found
+}
+
+/// Profiles and accounts that every Windows has.
+const COMMON_ACCOUNTS: [&str; 34] = [
+    "public",
+    "default",
+    "default user",
+    "all users",
+    "defaultuser0",
+    "defaultapppool",
+    "wdagutilityaccount",
+    "systemprofile",
+    "administrator",
+    "administrators",
+    "guest",
+    "system",
+    "localsystem",
+    "local service",
+    "localservice",
+    "network service",
+    "networkservice",
+    "nt authority",
+    "nt service",
+    "builtin",
+    "everyone",
+    "trustedinstaller",
+    "true",
+    "false",
+    "null",
+    "none",
+    "yes",
+    "no",
+    "unknown",
+    "n/a",
+    "temp",
+    "anonymous",
+    "local",
+    "network",
+];
+
+pub(super) fn is_common_account(value: &[u8]) -> bool {
+    let is_variable = value.first() == Some(&b'%');
+    let is_number = value.iter().all(|byte| byte.is_ascii_digit());
+    is_variable
+        || is_number
+        || COMMON_ACCOUNTS.iter().any(|common| value.eq_ignore_ascii_case(common.as_bytes()))
+}
+
+fn whole(_: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    Some(at)
+}
+
+fn profile(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    let is_folder = matches!(text.get(at.end), Some(b'\\' | b'/'));
+    // At the end of a path only the first word is surely a part of it.
+    let ends = |byte: &u8| b" ,;)'](".contains(byte);
+    let length = match is_folder {
+        true => value.len(),
+        false => value.iter().position(ends).unwrap_or(value.len()),
+    };
+    let kept = value[..length].iter().rposition(|&byte| byte != b'.' && byte != b' ')? + 1;
+    (!is_common_account(&value[..kept])).then(|| at.start..at.start + kept)
+}
+
+fn account(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    let kept = value.iter().rposition(|&byte| byte != b'.')? + 1;
+    let value = &value[..kept];
+    let is_sid = value.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"S-1-"));
+    let is_code = value.starts_with(b"0x") || value.contains(&b'@') || value.contains(&b'/');
+    (!is_sid && !is_code && !is_common_account(value)).then(|| at.start..at.start + kept)
+}
+
+fn domain(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = text[at.clone()].to_ascii_lowercase();
+    let common = [&b"nt"[..], b"nt authority", b"builtin", b"workgroup", b"window manager", b"."];
+    let is_common = common.contains(&&value[..]) || value.starts_with(b"nt authority");
+    (!is_common && !is_common_account(&value) && !is_public_host(&value)).then_some(at)
+}
+
+/// First parts of paths that only look like the name of a server.
+const NO_HOSTS: [&str; 14] = [
+    "localhost",
+    "systemroot",
+    "device",
+    "registry",
+    "dosdevices",
+    "windows",
+    "pipe",
+    "unc",
+    "globalroot",
+    "harddiskvolume",
+    "volume",
+    "program files",
+    "null",
+    "unknown",
+];
+
+fn host(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    let kept = value.iter().rposition(|&byte| byte != b'.' && byte != b'-')? + 1;
+    let value = value[..kept].to_ascii_lowercase();
+    let has_letter = value.iter().any(u8::is_ascii_alphabetic);
+    let is_common = NO_HOSTS.iter().any(|name| name.as_bytes() == value);
+    (has_letter && !is_common && !is_public_host(&value) && !is_common_account(&value))
+        .then(|| at.start..at.start + kept)
+}
+
+/// Services of Microsoft and its carriers, and registries of certificates: everybody asks them, and
+/// which of them could not be reached is what a diagnosis needs.
+const PUBLIC_HOSTS: [&str; 24] = [
+    "microsoft.com",
+    "windowsupdate.com",
+    "windows.com",
+    "windows.net",
+    "microsoftonline.com",
+    "live.com",
+    "live.net",
+    "office.com",
+    "office.net",
+    "office365.com",
+    "azure.com",
+    "azureedge.net",
+    "msftncsi.com",
+    "msftconnecttest.com",
+    "msedge.net",
+    "bing.com",
+    "msn.com",
+    "akamaized.net",
+    "akamai.net",
+    "akadns.net",
+    "digicert.com",
+    "verisign.com",
+    "w3.org",
+    "windowsupdate.microsoft.com",
+];
+
+pub(super) fn is_public_host(lower: &[u8]) -> bool {
+    PUBLIC_HOSTS.iter().any(|public| {
+        let rest = lower.strip_suffix(public.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+    })
+}
+
+/// `S-1-5-21-a-b-c-RID`: the RID tells which kind of account it is and stays.
+fn sid(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let dashes = text[at.clone()].iter().enumerate().filter(|(_, byte)| **byte == b'-');
+    let seventh = dashes.map(|(place, _)| place).nth(6);
+    let is_account = text[at.clone()].get(4..8).is_some_and(|part| part == b"5-21");
+    match (is_account, seventh) {
+        (true, Some(end)) => Some(at.start..at.start + end),
+        _ => Some(at),
+    }
+}
+
+fn mail(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    let is_name = value.iter().take_while(|&&byte| byte != b'@').any(u8::is_ascii_alphabetic);
+    is_name.then_some(at)
+}
+
+fn ipv4(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let address: Ipv4Addr = std::str::from_utf8(&text[at.clone()]).ok()?.parse().ok()?;
+    let first = address.octets()[0];
+    let says_nothing = address.is_loopback() || first == 0 || first == 255;
+    let before = text[at.start.saturating_sub(12)..at.start].to_ascii_lowercase();
+    let (previous, next) = (before.last().copied().unwrap_or(b' '), text.get(at.end).copied());
+    // Versions of four small numbers look the same.
+    let is_part = previous == b'.'
+        || previous == b'~'
+        || next == Some(b'.') && text.get(at.end + 1).is_some_and(u8::is_ascii_digit)
+        || previous == b'_' && next == Some(b'_');
+    let words = before.split(|byte| !byte.is_ascii_alphabetic());
+    let is_version = words.rev().find(|word| !word.is_empty()).is_some_and(|word| {
+        word.ends_with(b"version") || word == b"v" || word == b"ver" || word == b"build"
+    });
+    (!says_nothing && !is_part && !is_version).then_some(at)
+}
+
+fn ipv6(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    // A colon behind the address belongs to the sentence.
+    let kept = match value {
+        [.., b':', b':'] => value.len(),
+        [.., b':'] => value.len() - 1,
+        _ => value.len(),
+    };
+    let at = at.start..at.start + kept;
+    let is_word = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b':');
+    let before = at.start.checked_sub(1).and_then(|before| text.get(before));
+    if is_word(before) || is_word(text.get(at.end)) {
+        return None;
+    }
+    let address: Ipv6Addr = std::str::from_utf8(&text[at.clone()]).ok()?.parse().ok()?;
+    let groups = address.segments().iter().filter(|group| **group != 0).count();
+    // `Add::Fade` is a name in a program, not an address.
+    let is_real = groups >= 3 && !address.is_loopback();
+    is_real.then_some(at)
+}
+
+/// Not a part of something longer, such as a GUID.
+fn apart(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let joins = |byte: Option<&u8>| byte.is_some_and(|byte| b"-:_{".contains(byte));
+    let before = at.start.checked_sub(1).and_then(|before| text.get(before));
+    let is_uniform = {
+        let value = &text[at.clone()];
+        value.iter().filter(|byte| byte.is_ascii_alphanumeric()).all(|&byte| byte == value[0])
+    };
+    (!joins(before) && !matches!(text.get(at.end), Some(b'-')) && !is_uniform).then_some(at)
+}
+
+fn serial(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    let has_digit = value.iter().any(u8::is_ascii_digit);
+    (has_digit && !value.starts_with(b"0x")).then_some(at)
+}
