@@ -98,6 +98,13 @@ impl Fakes {
             self.learnt.iter().map(|(_, value)| folded(value)).collect();
         let mut numbers: BTreeMap<Private, usize> = BTreeMap::new();
         for (kind, value) in &self.learnt {
+            // A PC that is not in a domain stands for one in the names of its accounts.
+            let names = [Private::Host, Private::Domain, Private::User];
+            let same = names.into_iter().find_map(|it| self.fakes.get(&(it, folded(value))));
+            if let Some(fake) = same.filter(|_| names.contains(kind)).cloned() {
+                self.fakes.insert((*kind, folded(value)), fake);
+                continue;
+            }
             let number = numbers.entry(*kind).or_default();
             let fake = loop {
                 *number += 1;

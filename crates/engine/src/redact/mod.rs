@@ -25,7 +25,39 @@ pub use fake::Private;
 
 /// Words that are values in one place and plain words everywhere else; they are replaced only where
 /// their surroundings tell what they are.
-const PLAIN_WORDS: [&str; 44] = [
+const PLAIN_WORDS: [&str; 76] = [
+    "and",
+    "are",
+    "but",
+    "can",
+    "cannot",
+    "could",
+    "did",
+    "does",
+    "for",
+    "from",
+    "had",
+    "has",
+    "have",
+    "into",
+    "its",
+    "may",
+    "must",
+    "name",
+    "not",
+    "now",
+    "only",
+    "profile",
+    "set",
+    "should",
+    "than",
+    "that",
+    "the",
+    "this",
+    "was",
+    "will",
+    "with",
+    "account",
     "admin",
     "user",
     "users",
@@ -127,7 +159,10 @@ impl Learner {
         self.fakes.settle();
         let plain = plain_words();
         let mut values = Vec::new();
-        for (kind, value) in self.fakes.learnt() {
+        // Addresses and SIDs are known by their shape wherever they stand.
+        let by_shape = [Private::Sid, Private::Ipv4, Private::Ipv6, Private::Mac];
+        let named = self.fakes.learnt().iter().filter(|(kind, _)| !by_shape.contains(kind));
+        for (kind, value) in named {
             if is_distinctive(value, &plain) {
                 let spelt = spellings(value).into_iter();
                 values.extend(spelt.map(|spelling| (*kind, spelling, value.clone())));

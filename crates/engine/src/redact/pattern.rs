@@ -41,7 +41,7 @@ const PATTERNS: [(Private, &str, Judge); 18] = [
         r#"\b(?:computer|machine|host|netbios|dns|node|server)[ _]?name ?[:=] ?["']?([a-z0-9][\w.-]{1,254})"#,
         host,
     ),
-    (Private::Host, r"\b((?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11})\b", host),
+    (Private::Host, r"\b((?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11})\b", default_name),
     (Private::Host, r"(?:^|[^\\\w:.?])\\\\(?:\?\\UNC\\)?([a-z0-9][\w.-]{0,254})\\", host),
     (
         Private::Host,
@@ -148,7 +148,7 @@ const COMMON_ACCOUNTS: [&str; 34] = [
 
 pub(super) fn is_common_account(value: &[u8]) -> bool {
     let is_variable = value.first() == Some(&b'%');
-    let is_number = value.iter().all(|byte| byte.is_ascii_digit());
+    let is_number = value.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     is_variable
         || is_number
         || COMMON_ACCOUNTS.iter().any(|common| value.eq_ignore_ascii_case(common.as_bytes()))
@@ -188,7 +188,8 @@ fn domain(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// First parts of paths that only look like the name of a server.
-const NO_HOSTS: [&str; 14] = [
+const NO_HOSTS: [&str; 15] = [
+    "localhost.localdomain",
     "localhost",
     "systemroot",
     "device",
@@ -205,14 +206,26 @@ const NO_HOSTS: [&str; 14] = [
     "unknown",
 ];
 
+/// Files whose names stand where the name of a server may.
+const FILES: [&str; 8] = [".inf", ".cat", ".sys", ".dll", ".exe", ".cab", ".log", ".xml"];
+
 fn host(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     let value = &text[at.clone()];
     let kept = value.iter().rposition(|&byte| byte != b'.' && byte != b'-')? + 1;
     let value = value[..kept].to_ascii_lowercase();
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
+    let is_file = FILES.iter().any(|ending| value.ends_with(ending.as_bytes()));
+    // `MS.Internal.IO` is a name in a program.
+    let goes_on = text.get(at.end) == Some(&b'.')
+        && text.get(at.end + 1).is_some_and(u8::is_ascii_alphabetic);
     let is_common = NO_HOSTS.iter().any(|name| name.as_bytes() == value);
-    (has_letter && !is_common && !is_public_host(&value) && !is_common_account(&value))
-        .then(|| at.start..at.start + kept)
+    (has_letter
+        && !is_file
+        && !goes_on
+        && !is_common
+        && !is_public_host(&value)
+        && !is_common_account(&value))
+    .then(|| at.start..at.start + kept)
 }
 
 /// Services of Microsoft and its carriers, and registries of certificates: everybody asks them, and
@@ -262,6 +275,14 @@ fn sid(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     }
 }
 
+/// The names that setup gives: `DESKTOP-2KGM189`, but not `Desktop-Package`.
+fn default_name(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    let value = &text[at.clone()];
+    let is_upper = !value.iter().any(u8::is_ascii_lowercase);
+    let is_part = matches!(text.get(at.end), Some(b'-' | b'~'));
+    (!is_part && (is_upper || value.iter().any(u8::is_ascii_digit))).then_some(at)
+}
+
 fn mail(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     let value = &text[at.clone()];
     let is_name = value.iter().take_while(|&&byte| byte != b'@').any(u8::is_ascii_alphabetic);
@@ -271,7 +292,8 @@ fn mail(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
 fn ipv4(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     let address: Ipv4Addr = std::str::from_utf8(&text[at.clone()]).ok()?.parse().ok()?;
     let first = address.octets()[0];
-    let says_nothing = address.is_loopback() || first == 0 || first == 255;
+    let is_version_zero = address.octets()[3] == 0 && !address.is_private();
+    let says_nothing = address.is_loopback() || first == 0 || first == 255 || is_version_zero;
     let before = text[at.start.saturating_sub(12)..at.start].to_ascii_lowercase();
     let (previous, next) = (before.last().copied().unwrap_or(b' '), text.get(at.end).copied());
     // Versions of four small numbers look the same.

@@ -39,6 +39,7 @@ const NEEDED: &str = r"2026-01-02 10:00:00, Info                  CBS    Session
 2026-01-02 10:00:04, Error                 CBS    update {7971F918-A847-4430-9279-4A52D1EFE18D} from https://fe3cr.delivery.mp.microsoft.com:443/ServerSyncWebService
 2026-01-02 10:00:05, Info                  CBS    S-1-5-18 S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464 127.0.0.1 wuauserv NT AUTHORITY\SYSTEM
 2026-01-02 10:00:06, Info                  CBS    \\?\C:\Windows\WinSxS and C:\Users\Public\x and C:\\Windows\\System32, Cab::Add, user: SYSTEM
+2026-01-02 10:00:07, Info                  CBS    Microsoft-Windows-Client-Desktop-Package~31bf3856ad364e35~amd64~~10.0.1.1, v4.0_4.0.0.0__b77a, MS.Internal.IO, \\vboxguest.inf\
 ";
 
 fn redactor(texts: &[&[u8]]) -> Redactor {
