@@ -266,14 +266,19 @@ impl Read for Making<'_> {
     }
 }
 
-/// Going to a place means to make all that lies before it once more.
+/// Its size is asked for, then it is read from the start.
 impl Seek for Making<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let SeekFrom::Start(place) = to else {
-            return Err(io::Error::other("only from the start"));
+        let place = match to {
+            SeekFrom::Start(0) => 0,
+            SeekFrom::End(0) => self.0.bytes,
+            SeekFrom::Current(0) => self.1 - self.2.len() as u64,
+            _ => return Err(io::Error::other("only to the start and to the end")),
         };
-        *self = Making(self.0, 0, Vec::new());
-        io::copy(&mut self.by_ref().take(place), &mut io::sink())
+        if !matches!(to, SeekFrom::Current(_)) {
+            *self = Making(self.0, place, Vec::new());
+        }
+        Ok(place)
     }
 }
 
