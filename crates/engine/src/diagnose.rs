@@ -302,13 +302,13 @@ fn verdict(facts: &Facts, findings: &[crate::report::Finding], standing: &Standi
 /// Why nothing could be concluded, and what would help.
 fn missing(facts: &Facts) -> GapNote {
     let why = if facts.sources.is_empty() && facts.gaps.is_empty() {
-        "there is no file to read; give CBS.log or dism.log, or the folder C:\\Windows\\Logs"
+        "there is no file to read; give the folder C:\\Windows\\Logs, or what `unwedge collect` made"
     } else if !facts.records_seen {
-        "no CBS.log or dism.log could be read; copy C:\\Windows\\Logs\\CBS and C:\\Windows\\Logs\\DISM"
+        "no log that could be read tells of updates; copy C:\\Windows\\Logs and the event logs"
     } else if facts.is_excerpt {
         "the log is an extract: what is not in it cannot be called healthy; give the whole file"
     } else {
-        "the log holds no servicing session; give the older CbsPersist files too"
+        "no attempt to update is in it; give C:\\Windows\\Logs\\CBS, older CbsPersist files too"
     };
     GapNote {
         source: "evidence".to_owned(),

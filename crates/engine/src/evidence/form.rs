@@ -1,14 +1,16 @@
-//! Evidence that is no text: event logs and traces, which are read as the lines they stand for.
+//! Evidence that is read as the lines it stands for: event logs, their exports, and traces.
 
 use std::io::{self, Read};
 
 use unwedge_formats::Gap;
 use unwedge_formats::etl::{self, Zone};
 use unwedge_formats::evtx::{self, CHUNK_BYTES, Event, FILE_HEAD_BYTES, FileHead, Reader, Wanted};
-use unwedge_formats::log::{LocalTime, LogKind};
+use unwedge_formats::log::{self, LocalTime, LogKind, event_lines, recognise};
 
-/// A trace is read into memory as a whole; Windows ends one at some megabytes.
-const LARGEST_TRACE_BYTES: u64 = 512 << 20;
+use super::decoded;
+
+/// Traces and exports are read into memory as a whole; Windows ends a trace at some megabytes.
+const LARGEST_RENDERED_BYTES: u64 = 512 << 20;
 
 /// How the records of a log are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,11 @@ pub(crate) enum Form {
     Events,
     /// As an event trace (`.etl`).
     Trace,
+    /// As text or XML that another program made of an event log.
+    Export {
+        /// Whether its times are in UTC, rather than by the clock of the PC.
+        is_utc: bool,
+    },
 }
 
 /// What reading an event log gives, in the order of the file.
@@ -27,11 +34,11 @@ pub(crate) enum Seen {
     Gap(Gap),
 }
 
-/// A trace as the text that it stands for.
-pub(crate) struct TraceText {
-    /// The lines of WindowsUpdate.log, in UTC.
+/// A trace or an export as the text that it stands for.
+pub(crate) struct Rendered {
+    /// The lines of WindowsUpdate.log in UTC, or one line an event.
     pub(crate) text: Vec<u8>,
-    /// Bytes of the trace itself.
+    /// Bytes of the file itself.
     pub(crate) size_bytes: u64,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
@@ -45,28 +52,37 @@ impl Form {
         if evtx::is_evtx(head) {
             return Some((Form::Events, LogKind::Events));
         }
-        etl::is_etl(head).then_some((Form::Trace, LogKind::WindowsUpdate))
+        if etl::is_etl(head) {
+            return Some((Form::Trace, LogKind::WindowsUpdate));
+        }
+        let text = decoded(head);
+        if recognise(&text) != Some(LogKind::EventText) {
+            return None;
+        }
+        let events = event_lines(&String::from_utf8_lossy(&text));
+        let is_utc = events.items.first().is_some_and(|event| event.is_utc);
+        Some((Form::Export { is_utc }, LogKind::Events))
     }
 
     /// When the first record was written.
     pub(crate) fn first_time(self, head: &[u8]) -> Option<LocalTime> {
         match self {
             Form::Text => None,
+            Form::Export { .. } => {
+                let events = event_lines(&String::from_utf8_lossy(&decoded(head)));
+                let first = events.items.first()?;
+                log::head(LogKind::Events, first.text.as_bytes()).map(|head| head.time)
+            }
             Form::Events => evtx::first_time(head).and_then(LocalTime::from_filetime),
             Form::Trace => LocalTime::from_filetime(etl::decode(head).session.start),
         }
     }
 }
 
-impl TraceText {
+impl Rendered {
     /// Reads all of a trace.
-    pub(crate) fn of(reader: &mut dyn Read) -> io::Result<TraceText> {
-        let mut bytes = Vec::new();
-        reader.take(LARGEST_TRACE_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > LARGEST_TRACE_BYTES {
-            let most = LARGEST_TRACE_BYTES >> 20;
-            return Err(io::Error::other(format!("a trace of more than {most} MB is not read")));
-        }
+    pub(crate) fn of_trace(reader: &mut dyn Read) -> io::Result<Rendered> {
+        let bytes = whole(reader)?;
         let trace = etl::decode(&bytes);
         let text = trace.to_log(&Zone::UTC);
         let silence = match (text.is_empty(), trace.needs_symbols > 0, trace.other.is_empty()) {
@@ -78,8 +94,31 @@ impl TraceText {
             (true, false, false) => Some("no event of Windows Update is in it"),
             (true, false, true) => Some("no event is in it"),
         };
-        Ok(TraceText { text, size_bytes: bytes.len() as u64, gaps: trace.gaps, silence })
+        Ok(Rendered { text, size_bytes: bytes.len() as u64, gaps: trace.gaps, silence })
     }
+
+    /// Reads all of an export.
+    pub(crate) fn of_export(reader: &mut dyn Read) -> io::Result<Rendered> {
+        let bytes = whole(reader)?;
+        let events = event_lines(&String::from_utf8_lossy(&decoded(&bytes)));
+        let silence = events.items.is_empty().then_some("no event is in it");
+        let mut text = Vec::new();
+        for event in events.items {
+            text.extend_from_slice(event.text.as_bytes());
+            text.push(b'\n');
+        }
+        Ok(Rendered { text, size_bytes: bytes.len() as u64, gaps: events.gaps, silence })
+    }
+}
+
+fn whole(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(LARGEST_RENDERED_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_RENDERED_BYTES {
+        let most = LARGEST_RENDERED_BYTES >> 20;
+        return Err(io::Error::other(format!("a file of this kind over {most} MB is not read")));
+    }
+    Ok(bytes)
 }
 
 /// Reads an event log chunk by chunk; gives its size in bytes and its number of records.

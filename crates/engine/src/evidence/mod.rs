@@ -7,6 +7,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
+use unwedge_formats::ese;
 use unwedge_formats::evtx::{self, Wanted};
 use unwedge_formats::log::{
     self, Decoder, Encoding, LocalTime, LogKind, csi_stamp, header, line_around, recognise,
@@ -19,7 +20,7 @@ use crate::collect::MANIFEST_NAME;
 use crate::report::{GapNote, Source};
 
 use form::Form;
-pub(crate) use form::{Seen, TraceText};
+pub(crate) use form::{Rendered, Seen};
 pub(crate) use text::{LONGEST_LINE_BYTES, Text};
 
 /// Bytes of a file that tell what it is.
@@ -102,7 +103,11 @@ impl Log {
 
     /// Whether its times are in UTC whatever the clock on the wall said.
     fn is_in_utc(&self) -> bool {
-        self.form != Form::Text || matches!(self.kind, LogKind::Events | LogKind::PoqExec)
+        match self.form {
+            Form::Text => matches!(self.kind, LogKind::Events | LogKind::PoqExec),
+            Form::Events | Form::Trace => true,
+            Form::Export { is_utc } => is_utc,
+        }
     }
 
     /// Opens it and hands it to `visit`, unpacked; text is not decoded yet.
@@ -126,7 +131,8 @@ impl Log {
     ) -> std::io::Result<T> {
         self.read(host, |reader| match self.form {
             Form::Text => Ok(visit(reader)),
-            Form::Trace => Ok(visit(&mut TraceText::of(reader)?.text.as_slice())),
+            Form::Trace => Ok(visit(&mut Rendered::of_trace(reader)?.text.as_slice())),
+            Form::Export { .. } => Ok(visit(&mut Rendered::of_export(reader)?.text.as_slice())),
             Form::Events => {
                 let wanted = Wanted::everything();
                 Ok(visit(&mut form::EventLines::new(reader, &wanted)))
@@ -149,12 +155,14 @@ impl Log {
         Some(self.read(host, |reader| form::events(reader, wanted, visit)).and_then(|read| read))
     }
 
-    /// Reads a trace as text; `None` when it is none.
-    pub(crate) fn read_trace(&self, host: &dyn Host) -> Option<std::io::Result<TraceText>> {
-        if self.form != Form::Trace {
-            return None;
-        }
-        Some(self.read(host, |reader| TraceText::of(reader)).and_then(|read| read))
+    /// Reads a trace or an export as text; `None` when it is neither.
+    pub(crate) fn rendered(&self, host: &dyn Host) -> Option<std::io::Result<Rendered>> {
+        let render = match self.form {
+            Form::Text | Form::Events => return None,
+            Form::Trace => Rendered::of_trace,
+            Form::Export { .. } => Rendered::of_export,
+        };
+        Some(self.read(host, render).and_then(|read| read))
     }
 }
 
@@ -201,7 +209,10 @@ impl Listing {
     ) {
         let size_bytes = evidence.size_bytes;
         let (form, kind, first_time, offset_minutes) = match Form::of(&head) {
-            Some((form, kind)) => (form, Some(kind), form.first_time(&head), Some(0)),
+            Some((form, kind)) => {
+                let offset = (form != Form::Export { is_utc: false }).then_some(0);
+                (form, Some(kind), form.first_time(&head), offset)
+            }
             None => {
                 let text = decoded(&head);
                 let kind = recognise(&text);
@@ -234,21 +245,36 @@ impl Listing {
     fn set_aside(&mut self, source: String, size_bytes: u64, head: &[u8]) {
         let mut kind = "unknown";
         let why = if head.is_empty() {
-            Some("the file is empty")
+            Some("the file is empty".to_owned())
         } else if head.starts_with(&unwedge_formats::regf::MAGIC) {
             kind = "registry_hive";
             None
+        } else if let Some(file) = ese::recognise(head) {
+            kind = "ese";
+            ese_state(file, head)
         } else if evtx::is_old_evt(head) {
-            Some(
-                "an event log of Windows XP or older (.evt), which is not read; open it in the \
-                 event viewer and save it as .evtx",
-            )
+            let why = "an event log of Windows XP or older (.evt), which is not read; open it in \
+                       the event viewer and save it as .evtx";
+            Some(why.to_owned())
         } else {
-            Some("not in the form of any log known here")
+            Some("not in the form of any log known here".to_owned())
         };
-        self.gaps.extend(why.map(|why| gap(&source, "the file", why)));
+        self.gaps.extend(why.map(|why| gap(&source, "the file", &why)));
         self.others.push(Source { source, kind: kind.to_owned(), size_bytes, lines: 0 });
     }
+}
+
+/// What the header of an ESE database says; its tables are not read.
+fn ese_state(file: ese::FileKind, head: &[u8]) -> Option<String> {
+    if file != ese::FileKind::Database {
+        return None;
+    }
+    let state = match ese::database(head)?.state {
+        ese::State::CleanShutdown => "it was closed properly",
+        ese::State::DirtyShutdown => "it was copied while it was open",
+        _ => "its header says neither that it was closed nor that it was open",
+    };
+    Some(format!("the tables of a database are not read; by its header, {state}"))
 }
 
 /// The whole content of a member, when there is room to keep it: finding it a second time may mean

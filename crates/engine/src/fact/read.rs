@@ -99,15 +99,15 @@ fn read_one(
             scan.set_lines(records);
             size
         })
-    } else if let Some(trace) = log.read_trace(host) {
-        trace.map(|trace| {
-            let mut text = trace.text.as_slice();
+    } else if let Some(rendered) = log.rendered(host) {
+        rendered.map(|rendered| {
+            let mut text = rendered.text.as_slice();
             pieces(Text::new(&mut text), block_bytes, large, &mut scan, &mut gaps);
-            trace.gaps.iter().for_each(|gap| binary_gap(gap, &mut scan.part, &mut gaps));
-            if let Some(why) = trace.silence {
+            rendered.gaps.iter().for_each(|gap| binary_gap(gap, &mut scan.part, &mut gaps));
+            if let Some(why) = rendered.silence {
                 gaps.tell(&mut scan.part, None, "the events", why);
             }
-            trace.size_bytes
+            rendered.size_bytes
         })
     } else {
         log.read(host, |reader| pieces(Text::new(reader), block_bytes, large, &mut scan, &mut gaps))
@@ -125,6 +125,10 @@ fn read_one(
 
 /// Tells a gap of a file that has no lines, by its bytes.
 fn binary_gap(gap: &Gap, part: &mut Part, gaps: &mut Gaps<'_>) {
+    if gap.line > 0 {
+        gaps.tell(part, Some(gap.line), gap.what, &gap.why.to_string());
+        return;
+    }
     let what = format!("{} at bytes {} to {}", gap.what, gap.at.start, gap.at.end);
     gaps.tell(part, None, &what, &gap.why.to_string());
 }
