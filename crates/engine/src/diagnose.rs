@@ -49,8 +49,8 @@ pub(crate) struct Case {
 /// Draws the conclusion from `facts`.
 #[must_use]
 pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
-    if !facts.mixed.is_empty() {
-        return of_many_pcs(facts);
+    if !facts.apart.is_empty() {
+        return of_many_pcs(facts, rules);
     }
     let standing = Standing::of(&facts.operations);
     let Blame { mut cases, seen } = blame(facts, rules, &standing);
@@ -78,34 +78,60 @@ pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
     }
 }
 
-/// What is true of two PCs together is true of neither.
-fn of_many_pcs(facts: &Facts) -> Diagnosis {
-    let mut gaps = facts.gaps.clone();
-    gaps.extend(facts.mixed.iter().map(|pc| GapNote {
-        source: "evidence".to_owned(),
-        line: None,
-        what: format!("{}, one PC of several", pc.name),
-        why: match &pc.sources[..] {
-            [] => "known by the registry".to_owned(),
-            sources => format!("written by it: {}", sources.join(", ")),
-        },
-    }));
-    let names: Vec<&str> = facts.mixed.iter().map(|pc| pc.name.as_str()).collect();
-    Diagnosis {
+/// What is true of two PCs together is true of neither: each is judged by itself.
+fn of_many_pcs(facts: &Facts, rules: &RuleSet) -> Diagnosis {
+    let mut whole = Diagnosis {
         schema: SCHEMA,
         unwedge: env!("CARGO_PKG_VERSION").to_owned(),
         verdict: Verdict::NotAssessed,
-        summary: format!(
-            "The evidence is of more than one PC ({}). Give the files of each by themselves.",
-            names.join(", ")
-        ),
+        summary: String::new(),
         about: crate::report::AboutPc::default(),
         findings: Vec::new(),
         ignored: Vec::new(),
         operations: Vec::new(),
         sources: facts.sources.clone(),
-        gaps,
+        gaps: facts.gaps.clone(),
+    };
+    let mut failing = Vec::new();
+    for pc in &facts.apart {
+        let mut own = diagnose(&pc.facts, rules);
+        for finding in &mut own.findings {
+            finding.text = format!("On {}: {}", pc.name, finding.text);
+        }
+        // Failing counts before recovered; that one of several is healthy says nothing of them all.
+        match (own.verdict, whole.verdict) {
+            (Verdict::Failing, _) => {
+                whole.verdict = Verdict::Failing;
+                failing.push(format!("{}: {}", pc.name, own.summary));
+            }
+            (Verdict::Recovered, Verdict::NotAssessed) => whole.verdict = Verdict::Recovered,
+            _ => {}
+        }
+        whole.findings.append(&mut own.findings);
+        whole.ignored.append(&mut own.ignored);
+        whole.operations.append(&mut own.operations);
+        if own.gaps.len() > pc.facts.gaps.len() {
+            let more = own.gaps.split_off(pc.facts.gaps.len());
+            whole
+                .gaps
+                .extend(more.into_iter().map(|gap| GapNote { source: pc.name.clone(), ..gap }));
+        }
     }
+    whole.findings.sort_by_key(|finding| (finding.role, finding.resolved, finding.severity));
+    let count = facts.apart.len();
+    whole.gaps.push(GapNote {
+        source: "evidence".to_owned(),
+        line: None,
+        what: "the evidence of one PC".to_owned(),
+        why: format!("it is of more than one; what belongs together was judged in {count} parts"),
+    });
+    whole.summary = match failing.first() {
+        Some(first) => format!("The evidence is of more than one PC. {first}"),
+        None => {
+            "The evidence is of more than one PC. Give the files of each by themselves.".to_owned()
+        }
+    };
+    whole
 }
 
 /// How each operation stands, seen from the end of the evidence.

@@ -110,6 +110,12 @@ impl Log {
         }
     }
 
+    /// Whether Windows writes several such files one after the other into one folder.
+    #[must_use]
+    pub fn is_of_a_series(&self) -> bool {
+        self.form == Form::Trace || matches!(self.kind, LogKind::Cbs | LogKind::Dism)
+    }
+
     /// Opens it and hands it to `visit`, unpacked; text is not decoded yet.
     pub fn read<T>(
         &self,

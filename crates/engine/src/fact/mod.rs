@@ -23,7 +23,6 @@ use unwedge_host::{Host, WinPath};
 use crate::report::{AboutPc, GapNote, Source, Subject};
 use crate::rule::{RuleIndex, RuleSet};
 
-pub use mixed::PcSeen;
 pub(crate) use operation::PLACEHOLDER_KB;
 pub use operation::{Key, Operation, OperationKind, Outcome};
 pub use series::Series;
@@ -54,8 +53,9 @@ pub struct Facts {
     pub is_excerpt: bool,
     /// Whether any log record was read.
     pub records_seen: bool,
-    /// The PCs that the evidence is of, when it is of more than one.
-    pub mixed: Vec<PcSeen>,
+    /// When the evidence is of more than one PC: the facts of each, judged by itself. These facts
+    /// then hold only what is known of the evidence as a whole.
+    pub apart: Vec<PcFacts>,
     /// Services whose state is known and that rules ask for.
     pub services: Vec<ServiceFact>,
     /// What the registry holds of what rules ask for.
@@ -64,6 +64,15 @@ pub struct Facts {
     pub holders: Vec<HolderFact>,
     /// Whether all holders were found; `None` where the host cannot tell at all.
     pub holders_complete: Option<bool>,
+}
+
+/// The facts of one PC among several.
+#[derive(Debug)]
+pub struct PcFacts {
+    /// Its name, or what else is known of it.
+    pub name: String,
+    /// What its evidence says; [`Facts::sources`] are those of the whole.
+    pub facts: Facts,
 }
 
 /// A place in the evidence.
@@ -187,7 +196,23 @@ pub fn observe(host: &dyn Host, rules: &RuleSet) -> Facts {
 fn observe_in_blocks(host: &dyn Host, rules: &RuleSet, block_bytes: usize) -> Facts {
     let mut facts = Facts { about: about(host), ..Facts::default() };
     read::logs(host, rules, block_bytes, &mut facts);
-    state::observe(host, rules, &mut facts);
+    if facts.apart.is_empty() {
+        state::observe(host, rules, &mut facts);
+        return facts;
+    }
+    // What the host tells of the PC itself is told of the one whose registry it has.
+    let name = facts.about.name.take().map(|name| mixed::bare_name(&name)).unwrap_or_default();
+    let own = facts.apart.iter().position(|pc| pc.name == name).unwrap_or_else(|| {
+        let sources = facts.sources.clone();
+        facts.apart.push(PcFacts {
+            name: if name.is_empty() { "the PC of the registry".to_owned() } else { name },
+            facts: Facts { sources, ..Facts::default() },
+        });
+        facts.apart.len() - 1
+    });
+    let own = &mut facts.apart[own].facts;
+    own.about = AboutPc { utc_offset: own.about.utc_offset.take(), ..about(host) };
+    state::observe(host, rules, own);
     facts
 }
 

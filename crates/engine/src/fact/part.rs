@@ -37,9 +37,7 @@ pub(super) struct Part {
 
 impl Facts {
     /// Adds what the next log gave.
-    pub(super) fn take(&mut self, source: usize, part: Part) {
-        self.sources[source].size_bytes = part.size_bytes;
-        self.sources[source].lines = part.lines;
+    pub(super) fn take(&mut self, part: Part) {
         self.gaps.extend(part.gaps);
         self.operations.extend(part.operations);
         for (rule, series) in part.sightings {

@@ -10,10 +10,10 @@ use unwedge_formats::log::{LogKind, count_lines};
 use unwedge_host::Host;
 
 use super::cut::{Cutter, Piece};
-use super::mixed::{Writer, mixed};
+use super::mixed::{Writer, by_pc};
 use super::part::Part;
 use super::scan::Scan;
-use super::{Facts, Operation};
+use super::{Facts, Operation, PcFacts};
 use crate::evidence::{LONGEST_LINE_BYTES, Listing, Log, Seen, Text, side_by_side};
 use crate::report::{GapNote, Source};
 use crate::rule::{Matcher, RuleSet};
@@ -43,18 +43,34 @@ pub(super) fn logs(host: &dyn Host, rules: &RuleSet, block_bytes: usize, facts: 
         let scan = Scan::new(&matchers[&log.kind], log.kind, first + index, log.offset_minutes);
         read_one(host, log, block_bytes, &wanted, scan)
     });
-    let mut writers = Vec::new();
-    for (index, (log, part)) in logs.into_iter().zip(parts).enumerate() {
-        writers.push(writer(&log, &part));
+    for (log, part) in logs.iter().zip(&parts) {
         facts.sources.push(Source {
-            source: log.source,
+            source: log.source.clone(),
             kind: log.kind.name().to_owned(),
-            size_bytes: 0,
-            lines: 0,
+            size_bytes: part.size_bytes,
+            lines: part.lines,
         });
-        facts.take(first + index, part);
     }
-    facts.mixed = mixed(&writers, facts);
+    let writers: Vec<Writer> =
+        logs.iter().zip(&parts).map(|(log, part)| writer(log, part)).collect();
+    let Some(groups) = by_pc(&writers, facts.about.name.as_deref()) else {
+        take_all(facts, parts);
+        return;
+    };
+    let mut parts: Vec<Option<Part>> = parts.into_iter().map(Some).collect();
+    for group in groups {
+        let mut own = Facts { sources: facts.sources.clone(), ..Facts::default() };
+        take_all(&mut own, group.logs.iter().filter_map(|&log| parts[log].take()));
+        facts.gaps.append(&mut own.gaps);
+        facts.apart.push(PcFacts { name: group.name, facts: own });
+    }
+}
+
+/// Puts what the logs of one PC gave together, the oldest first.
+fn take_all(facts: &mut Facts, parts: impl IntoIterator<Item = Part>) {
+    for part in parts {
+        facts.take(part);
+    }
     facts.about.build = facts.about.build.take().or(facts.stack.take());
     in_order_of_time(&mut facts.operations);
 }
@@ -75,7 +91,12 @@ fn writer(log: &Log, part: &Part) -> Writer {
     let build = part.stack.as_deref().and_then(|stack| stack.rsplit_once('.'));
     let build = build.map(|(build, _)| build).filter(|_| log.kind == LogKind::Cbs);
     Writer {
-        source: log.source.clone(),
+        kind: log.kind,
+        place: match log.source.rfind(['/', '\\', '!']) {
+            // A trace is one of a series, and CBS.log goes on in other files beside it.
+            Some(end) if log.is_of_a_series() => log.source[..end].to_owned(),
+            _ => log.source.clone(),
+        },
         computer: part.computer.clone(),
         build: build.map(str::to_owned),
         span: log.first_seconds().zip(part.last_seconds),
