@@ -9,6 +9,7 @@ mod scan;
 mod series;
 mod state;
 mod store;
+pub(crate) mod suspects;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -27,6 +28,7 @@ pub(crate) use operation::PLACEHOLDER_KB;
 pub use operation::{Key, Operation, OperationKind, Outcome};
 pub use series::Series;
 pub use store::{DamagedFile, StoreReport};
+pub use suspects::{Deed, FilterFact, SuspectFact};
 
 /// Everything that was read from one PC, in the order of time.
 #[derive(Debug, Default)]
@@ -64,6 +66,13 @@ pub struct Facts {
     pub holders: Vec<HolderFact>,
     /// Whether all holders were found; `None` where the host cannot tell at all.
     pub holders_complete: Option<bool>,
+    /// Whom events name who may have been in the way of something, at any time.
+    pub suspects: Series<SuspectFact>,
+    /// Filters of other makers that can hold files; looked for only when a file was held.
+    pub filters: Vec<FilterFact>,
+    /// Names, short and shown, of services that run outside of the folder of Windows; looked for
+    /// only when a file was held.
+    pub foreign_services: Vec<String>,
 }
 
 /// The facts of one PC among several.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use unwedge_formats::code::Code;
 
 use super::operation::Operation;
-use super::{Facts, Place, Series, Sighting, StoreReport, offset_name};
+use super::{Facts, Place, Series, Sighting, StoreReport, SuspectFact, offset_name};
 use crate::report::GapNote;
 use crate::rule::RuleIndex;
 
@@ -33,6 +33,8 @@ pub(super) struct Part {
     pub(super) last_seconds: Option<i64>,
     /// The computer that wrote it, as the log says last.
     pub(super) computer: Option<String>,
+    /// Whom its events name.
+    pub(super) suspects: Series<SuspectFact>,
 }
 
 impl Facts {
@@ -47,6 +49,7 @@ impl Facts {
             self.unknown.entry(code).or_default().append(series);
         }
         self.store.extend(part.store);
+        self.suspects.append(part.suspects);
         self.sessions_opened += part.sessions_opened;
         self.is_excerpt |= part.is_excerpt;
         self.records_seen |= part.records_seen;

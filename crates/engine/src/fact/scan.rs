@@ -10,6 +10,7 @@ use unwedge_formats::log::{
 use super::cut::Hit;
 use super::operation::Assembly;
 use super::part::Part;
+use super::suspects;
 use super::{Place, Sighting};
 use crate::evidence::offset_in;
 use crate::rule::{LineMatch, LogLine, Matcher};
@@ -184,25 +185,32 @@ impl<'m, 'r> Scan<'m, 'r> {
         let codes = failures_in(told.text);
         let causes: Vec<Code> = codes.iter().map(|code| code.canonical()).collect();
         let mut found = std::mem::take(&mut self.found);
+        let event = match self.kind {
+            LogKind::Events => number_at_start(told.text),
+            _ => None,
+        };
         let line = LogLine {
             component: told.component,
             text: line_text,
             codes: &causes,
-            event: match self.kind {
-                LogKind::Events => number_at_start(told.text),
-                _ => None,
-            },
+            event,
             loud: matches!(told.level, Some(Level::Error | Level::Warning)),
         };
         self.matcher.on_line(&line, &mut found);
+        let place = || Place {
+            source: self.source,
+            line: self.lines + 1,
+            time: told.time,
+            offset_minutes: self.offset_minutes,
+            excerpt: excerpt(line_text),
+        };
+        if let Some(id) = event {
+            for suspect in suspects::named(told.component, id, told.text, &place) {
+                self.part.suspects.push(suspect);
+            }
+        }
         if statement.is_some() || !codes.is_empty() || !found.is_empty() {
-            let place = Place {
-                source: self.source,
-                line: self.lines + 1,
-                time: told.time,
-                offset_minutes: self.offset_minutes,
-                excerpt: excerpt(line_text),
-            };
+            let place = place();
             self.keep(place, statement, codes, &mut found);
         }
         self.found = found;

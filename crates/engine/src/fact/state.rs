@@ -6,9 +6,9 @@ use unwedge_host::probe::{Holder, Probe, ProbeOutput};
 use unwedge_host::service::StartType;
 use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
-use super::{Facts, HolderFact, RegistryFact, ServiceFact};
-use crate::report::{GapNote, SubjectKind};
-use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, RuleSet};
+use super::{Facts, HolderFact, Outcome, RegistryFact, ServiceFact, suspects};
+use crate::report::{Category, GapNote, SubjectKind};
+use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, Rule, RuleSet};
 
 /// What Windows Update and servicing write to; holders of it matter although no log names them.
 const UPDATE_PATHS: [&str; 4] = [
@@ -25,6 +25,23 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     services(host, rules, facts);
     registry(host, rules, facts);
     holders(host, facts);
+    if was_locked_out(rules, facts) {
+        facts.filters = suspects::filters(host, &mut facts.gaps);
+        facts.foreign_services = suspects::foreign_services(host);
+    }
+}
+
+/// Whether something failed because a file was held; only then it matters who stands before files.
+fn was_locked_out(rules: &RuleSet, facts: &Facts) -> bool {
+    let of_locks =
+        || rules.rules.iter().enumerate().filter(|(_, rule)| rule.category == Category::Lock);
+    let failed = |rule: &Rule| {
+        facts.operations.iter().any(|operation| {
+            operation.outcome == Outcome::Failed
+                && operation.code.is_some_and(|code| rule.codes.contains(&code.canonical()))
+        })
+    };
+    of_locks().any(|(index, rule)| facts.sightings.contains_key(&index) || failed(rule))
 }
 
 fn registry(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {

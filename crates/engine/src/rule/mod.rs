@@ -262,13 +262,14 @@ impl RuleSet {
         RuleSet { rules }
     }
 
-    /// The events that these rules ask for, and those that tell of updates.
+    /// The events that these rules ask for, and those that tell of updates or of who is in the way.
     #[must_use]
     pub fn wanted_events(&self) -> Wanted {
         let mut wanted = Wanted::nothing();
         for provider in structure(LogKind::Events) {
             wanted.add_all(provider.trim());
         }
+        crate::fact::suspects::add_wanted(&mut wanted);
         for when in self.rules.iter().flat_map(|rule| &rule.when) {
             let Predicate::Line(line) = when else { continue };
             for event in &line.events {

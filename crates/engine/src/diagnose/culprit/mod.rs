@@ -1,5 +1,7 @@
 //! Names who is in the way, with how sure that is.
 
+mod reasoned;
+
 use unwedge_formats::code::Code;
 use unwedge_host::WinPath;
 use unwedge_host::probe::Conflict;
@@ -18,7 +20,8 @@ pub(super) fn culprit(facts: &Facts, rule: &Rule, case: &mut Case) -> Option<Cul
         return None;
     }
     match rule.category {
-        Category::Lock => holder(facts, case),
+        Category::Lock if !case.failed => None,
+        Category::Lock => holder(facts, case).or_else(|| reasoned::culprit(facts, case)),
         Category::Cancelled => Some(Culprit {
             kind: CulpritKind::Person,
             name: "the user, or the program that asked".to_owned(),
