@@ -6,6 +6,7 @@
 
 mod blame;
 mod culprit;
+mod moment;
 mod write;
 
 pub(crate) use write::{citation, told};

@@ -8,7 +8,7 @@ use unwedge_formats::log::LogKind;
 use super::{Case, Standing, UNEXPLAINED};
 use crate::fact::{Facts, Operation, OperationKind, Outcome, PLACEHOLDER_KB, Place, Sighting};
 use crate::report::{Subject, SubjectKind};
-use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
+use crate::rule::{Predicate, Rule, RuleIndex, RuleSet, StoreState, Weight};
 
 /// What other logs tell so many seconds before an operation began, or after it ended, belongs to it.
 const AROUND_SECONDS: std::ops::RangeInclusive<i64> = -120..=60;
@@ -47,7 +47,7 @@ pub(super) fn blame(facts: &Facts, rules: &RuleSet, standing: &Standing) -> Blam
             }
             Weight::Root => {
                 for sighting in series.iter() {
-                    outside(facts, standing, rule, sighting, &mut cases, &mut seen);
+                    outside(facts, rules, standing, (rule, sighting), &mut cases, &mut seen);
                 }
             }
         }
@@ -67,8 +67,11 @@ fn blame_operation(
     let mut guilty: BTreeMap<RuleIndex, Vec<&Sighting>> = BTreeMap::new();
     for (&rule, series) in &facts.sightings {
         if rules.rules[rule].weight == Weight::Root {
-            let around: Vec<&Sighting> =
-                series.iter().filter(|sighting| concerns(facts, operation, sighting)).collect();
+            let belongs = |sighting: &&Sighting| {
+                concerns(facts, operation, sighting)
+                    && decides(facts, &rules.rules[rule], operation, sighting)
+            };
+            let around: Vec<&Sighting> = series.iter().filter(belongs).collect();
             if !around.is_empty() {
                 guilty.insert(rule, around);
             }
@@ -182,9 +185,9 @@ fn first_with_code(facts: &Facts, operation: &Operation, case: &mut Case) {
 /// A known root that no failed operation surrounds.
 fn outside(
     facts: &Facts,
+    rules: &RuleSet,
     standing: &Standing,
-    rule: RuleIndex,
-    sighting: &Sighting,
+    (rule, sighting): (RuleIndex, &Sighting),
     cases: &mut BTreeMap<RuleIndex, Case>,
     seen: &mut BTreeMap<RuleIndex, Vec<Place>>,
 ) {
@@ -203,6 +206,12 @@ fn outside(
             |&(_, operation): &(usize, &Operation)| operation.outcome == Outcome::Unfinished;
         let around: Vec<_> = around.collect();
         if around.iter().any(failed) {
+            let decided = |&(_, operation): &(usize, &Operation)| {
+                decides(facts, &rules.rules[rule], operation, sighting)
+            };
+            if !around.iter().filter(|a| failed(a)).any(decided) {
+                seen.entry(rule).or_default().push(sighting.place.clone());
+            }
             return;
         }
         let Some(&(index, _)) = around.iter().find(|a| unfinished(a)) else {
@@ -268,6 +277,22 @@ fn concerns(facts: &Facts, operation: &Operation, sighting: &Sighting) -> bool {
     };
     let begun = operation.begun_seconds.unwrap_or(ended - UNKNOWN_LENGTH_SECONDS);
     (begun + AROUND_SECONDS.start()..=ended + AROUND_SECONDS.end()).contains(&at)
+}
+
+/// Whether a sighting within `operation` says something about how that ended.
+///
+/// Setup goes on after most errors, tries again and takes back. Of its lines only those count that
+/// prove a failure, that carry the code it ended with, or that a rule about setup asked for.
+fn decides(facts: &Facts, rule: &Rule, operation: &Operation, sighting: &Sighting) -> bool {
+    let source = facts.sources.get(sighting.place.source);
+    if source.is_none_or(|source| source.kind != LogKind::Setup.name()) || sighting.strong {
+        return true;
+    }
+    let about_setup = rule.when.iter().any(|when| {
+        matches!(when, Predicate::Line(line) if line.logs.contains(&LogKind::Setup))
+    });
+    let ends_it = |own: Code| sighting.codes.iter().any(|code| code.same_cause_as(own));
+    about_setup || operation.code.is_some_and(ends_it)
 }
 
 /// Whether `place` lies within `operation`.

@@ -5,20 +5,26 @@ use std::collections::BTreeMap;
 use unwedge_formats::code::Code;
 
 use super::culprit::culprit;
+use super::moment;
 use super::{Case, Standing, UNEXPLAINED};
-use crate::fact::{self, DamagedFile, Facts, Outcome, Place, StoreReport};
+use crate::fact::{self, DamagedFile, Facts, OperationKind, Outcome, Place, StoreReport};
+use crate::knowledge::setup_diag;
 use crate::report::{
     Category, Citation, Finding, Ignored, Operation, OperationOutcome, Role, Severity, Subject,
     SubjectKind, Verdict,
 };
 use crate::rule::{Rule, RuleIndex, RuleSet, Weight};
 
+/// Rule that stands for what SetupDiag found.
+const SETUP_DIAG: &str = "setup-diag-verdict";
 /// At most so many places are cited for one finding; all are counted.
 const MOST_CITATIONS: usize = 12;
 /// At most so many places are cited for what is ignored.
 const MOST_IGNORED_CITATIONS: usize = 3;
 /// At most so many further subjects are named.
 const MOST_SUBJECTS: usize = 50;
+/// Logs tell the end of one upgrade within so many seconds.
+const SAME_END_SECONDS: i64 = 600;
 /// At most so many operations are listed.
 const MOST_OPERATIONS: usize = 200;
 
@@ -188,7 +194,7 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
     let mut text = String::new();
     if let Some(&last) = case.operations.last() {
         let operation = &facts.operations[last];
-        let times = case.operations.len();
+        let times = attempts(facts, case);
         let on = operation.subject.as_ref().map_or(String::new(), |s| format!(" ({})", s.name));
         let code = operation.code.map_or(String::new(), |code| format!(" with {code}"));
         let what = operation.kind.in_words();
@@ -200,6 +206,17 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
                 format!("{n} attempts to {what}{on} failed{last}. ")
             }
         };
+    }
+    let extend = case.operations.iter().rev().map(|&at| facts.operations[at].extend);
+    if let Some(told) = extend.into_iter().find(|&extend| extend != 0).and_then(moment::sentence) {
+        text.push_str(&told);
+        text.push(' ');
+    }
+    if rule.id == SETUP_DIAG {
+        for told in verdicts_of_setup_diag(case) {
+            text.push_str(told);
+            text.push(' ');
+        }
     }
     if let Some(remark) = &case.remark {
         text.push_str(remark);
@@ -217,6 +234,38 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
         text.push_str(" It is over: the same thing later went through.");
     }
     text
+}
+
+/// What the rules of SetupDiag that matched mean.
+fn verdicts_of_setup_diag(case: &Case) -> Vec<&'static str> {
+    let mut told = Vec::new();
+    for place in &case.places {
+        for word in place.excerpt.split(|c: char| !c.is_ascii_alphanumeric()) {
+            for profile in setup_diag::get(word) {
+                if !told.contains(&profile.detects) {
+                    told.push(profile.detects);
+                }
+            }
+        }
+    }
+    told
+}
+
+/// How often something was tried: several logs tell of the same upgrade.
+fn attempts(facts: &Facts, case: &Case) -> usize {
+    let of_upgrade = |index: &&usize| facts.operations[**index].kind == OperationKind::Upgrade;
+    let upgrades: Vec<usize> = case.operations.iter().filter(of_upgrade).copied().collect();
+    let again = |at: usize| {
+        let ended = facts.operations[upgrades[at]].ended_seconds();
+        upgrades[..at].iter().any(|&before| {
+            match (facts.operations[before].ended_seconds(), ended) {
+                (Some(before), Some(ended)) => (ended - before).abs() <= SAME_END_SECONDS,
+                _ => true,
+            }
+        })
+    };
+    let told_again = (0..upgrades.len()).filter(|&at| again(at)).count();
+    case.operations.len() - told_again
 }
 
 pub(super) fn store_remark(report: &StoreReport) -> String {

@@ -25,6 +25,8 @@ pub struct Operation {
     pub outcome: Outcome,
     /// The code it ended with; operations of sfc have none.
     pub code: Option<Code>,
+    /// Where an upgrade was when it failed, the second half of a setup pair; 0 is not known.
+    pub extend: u32,
     /// The package, where the subject is a capability that it carries.
     pub package: Option<Subject>,
     /// The update's own id, where the log names one.
@@ -256,6 +258,7 @@ impl OpenSession {
             client: (!self.client.is_empty()).then(|| self.client.clone()),
             outcome,
             code,
+            extend: 0,
             package,
             id: None,
             log: LogKind::Cbs,
@@ -477,6 +480,7 @@ impl Assembly {
             client: None,
             outcome: outcome_of(code),
             code: Some(code),
+            extend: 0,
             package: None,
             id: None,
             log: LogKind::Cbs,
@@ -533,6 +537,7 @@ impl Assembly {
             client: Some(if open.by_program { "DISM API" } else { "DISM" }.to_owned()),
             outcome,
             code,
+            extend: 0,
             package: None,
             id: None,
             log: LogKind::Dism,

@@ -211,6 +211,7 @@ impl StoreWatch {
                 Outcome::Succeeded
             },
             code: None,
+            extend: 0,
             package: None,
             first_line: open.first_line,
             last_line: open.last.line,

@@ -62,6 +62,7 @@ impl Updates {
             client: (!step.client.is_empty()).then(|| step.client.to_owned()),
             outcome,
             code,
+            extend: step.extend,
             package: None,
             id: (!step.id.is_empty()).then(|| step.id.to_owned()),
             log,
@@ -126,6 +127,13 @@ fn same_end(known: &Operation, new: &Operation) -> bool {
 fn merge(known: &mut Operation, new: Operation) {
     known.last_line = new.last_line;
     known.code = known.code.or(new.code);
+    if known.extend == 0 {
+        known.extend = new.extend;
+    }
+    // The last word of the program that leads setup is the one people look for.
+    if known.kind == OperationKind::Upgrade {
+        known.place = new.place;
+    }
     known.kb = known.kb.take().or(new.kb);
     known.id = known.id.take().or(new.id);
     known.client = known.client.take().or(new.client);

@@ -81,15 +81,17 @@ pub(super) fn statement_of<'a>(component: &[u8], text: &'a str) -> Option<Statem
 /// `SetupHost: Reporting error event -> [0xC1900101, 0x30018]`.
 fn upgrade(text: &str) -> Option<UpdateStep<'_>> {
     let text = text.trim_start();
-    let end = if text.starts_with("SetupHost::Initialize: CmdLine") {
-        UpdateEnd::Started
-    } else if let Some(rest) = text.strip_prefix("CSetupHost::Execute(") {
-        UpdateEnd::of(hex_code(rest.split_once("): Result = ")?.1)?)
-    } else {
-        let rest = text.strip_prefix("SetupHost: Reporting error event -> [")?;
-        UpdateEnd::of(hex_code(rest)?)
-    };
-    Some(UpdateStep::new(UpdateAction::Upgrade, end))
+    let step = |end| UpdateStep::new(UpdateAction::Upgrade, end);
+    if text.starts_with("SetupHost::Initialize: CmdLine") {
+        return Some(step(UpdateEnd::Started));
+    }
+    if let Some(rest) = text.strip_prefix("CSetupHost::Execute(") {
+        return Some(step(UpdateEnd::of(hex_code(rest.split_once("): Result = ")?.1)?)));
+    }
+    let rest = text.strip_prefix("SetupHost: Reporting error event -> [")?;
+    let extend = rest.split_once(',').and_then(|(_, extend)| hex_code(extend));
+    let extend = extend.map_or(0, |code| code.0);
+    Some(UpdateStep { extend, ..step(UpdateEnd::of(hex_code(rest)?)) })
 }
 
 /// The image-based part, which also installs anew.

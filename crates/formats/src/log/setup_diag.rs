@@ -9,7 +9,7 @@
 //! It repeats what setupact.log says, so it is of use where that log is missing.
 
 use super::update::{UpdateAction, UpdateEnd, UpdateStep, hex_code};
-use crate::code::{Code, codes_in};
+use crate::code::{Code, SetupCode, codes_in};
 
 /// See [`super::structure`].
 pub(super) const STRUCTURE: &[&str] =
@@ -27,20 +27,28 @@ pub(super) fn is_mark(line: &[u8]) -> bool {
 /// Reads what a line says of the upgrade.
 pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
     let text = text.trim();
-    if text.contains("FindSuccessfulUpgrade") {
+    // `SetupDiag: processing rule: FindSuccessfulUpgrade.` only says that it is tried.
+    if text.contains("FindSuccessfulUpgrade") && !text.contains("processing rule") {
         return Some(UpdateStep::new(UpdateAction::Upgrade, UpdateEnd::Succeeded));
     }
     // A rollback is told in lines of their own: last phase, last operation, code and extension.
     if let Some(code) = text.strip_prefix("Error = ") {
+        let extend = SetupCode::parse(code).map_or(0, |pair| pair.extend);
         let code = hex_code(code.strip_prefix("0x")?)?;
-        return Some(UpdateStep::new(UpdateAction::Upgrade, UpdateEnd::of(code)));
+        let step = UpdateStep::new(UpdateAction::Upgrade, UpdateEnd::of(code));
+        return Some(UpdateStep { extend, ..step });
     }
-    let text = text.split_once("<FailureData>").map_or(text, |(_, said)| said);
-    let said = text.strip_prefix("Error: SetupDiag reports ")?;
-    let code = said
-        .rsplit_once("Error: ")
-        .and_then(|(_, code)| code.starts_with("0x").then(|| hex_code(code)).flatten())
-        .or_else(|| codes_in(said.as_bytes()).next().map(|found| found.code));
+    // XML and JSON wrap it, and a rollback puts the pair of codes before it.
+    let (_, said) = text.split_once("Error: SetupDiag reports ")?;
+    let said = said.split_once("</").map_or(said, |(said, _)| said);
+    let told = ["Error: ", "Error = "].into_iter().find_map(|mark| {
+        let (_, code) = said.rsplit_once(mark)?;
+        code.starts_with("0x").then_some(code)
+    });
+    let code = told
+        .and_then(hex_code)
+        .or_else(|| codes_in(text.as_bytes()).next().map(|found| found.code));
+    let extend = told.and_then(SetupCode::parse).map_or(0, |pair| pair.extend);
     let end = match code {
         Some(code) => match UpdateEnd::of(code) {
             UpdateEnd::Succeeded | UpdateEnd::Started => UpdateEnd::Failed(code),
@@ -48,5 +56,5 @@ pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
         },
         None => UpdateEnd::Failed(Code(0)),
     };
-    Some(UpdateStep::new(UpdateAction::Upgrade, end))
+    Some(UpdateStep { extend, ..UpdateStep::new(UpdateAction::Upgrade, end) })
 }

@@ -18,6 +18,8 @@ pub struct UpdateStep<'a> {
     pub id: &'a str,
     /// Who asked for it, such as `MoUpdateOrchestrator`.
     pub client: &'a str,
+    /// Where setup was, the second half of a [`crate::code::SetupCode`]; 0 is not said here.
+    pub extend: u32,
 }
 
 /// What is done to an update.
@@ -93,7 +95,7 @@ impl UpdateEnd {
 impl<'a> UpdateStep<'a> {
     /// A step of which only the action and the end are known yet.
     pub(super) fn new(action: UpdateAction, end: UpdateEnd) -> Self {
-        UpdateStep { action, end, update: "", id: "", client: "" }
+        UpdateStep { action, end, update: "", id: "", client: "", extend: 0 }
     }
 
     /// The same step with its update; `title` may be empty.
