@@ -109,7 +109,7 @@ pub(crate) fn run(args: TimelineArgs) -> anyhow::Result<Exit> {
         bail!("--to does not lie behind --from: no record can be between");
     }
     let host = open_all(&args.paths)?;
-    let Listing { logs, others: _, mut gaps } = Listing::of(&*host);
+    let Listing { logs, mut gaps, .. } = Listing::of(&*host);
     if logs.is_empty() {
         tell_gaps(&gaps);
         bail!("no log of a kind known here is among the evidence");

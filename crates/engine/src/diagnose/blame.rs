@@ -288,9 +288,10 @@ fn decides(facts: &Facts, rule: &Rule, operation: &Operation, sighting: &Sightin
     if source.is_none_or(|source| source.kind != LogKind::Setup.name()) || sighting.strong {
         return true;
     }
-    let about_setup = rule.when.iter().any(|when| {
-        matches!(when, Predicate::Line(line) if line.logs.contains(&LogKind::Setup))
-    });
+    let about_setup = rule
+        .when
+        .iter()
+        .any(|when| matches!(when, Predicate::Line(line) if line.logs.contains(&LogKind::Setup)));
     let ends_it = |own: Code| sighting.codes.iter().any(|code| code.same_cause_as(own));
     about_setup || operation.code.is_some_and(ends_it)
 }

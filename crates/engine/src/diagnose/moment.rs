@@ -30,7 +30,9 @@ mod tests {
     #[test]
     fn phase_and_step_are_told_in_words() {
         let told = sentence(0x3_0018).expect("it is documented");
-        assert!(told.contains("first time") && told.contains("sysprep") && told.contains("0x30018"));
+        assert!(
+            told.contains("first time") && told.contains("sysprep") && told.contains("0x30018")
+        );
         assert!(sentence(0x2_0017).is_some_and(|told| told.contains("Safe OS")));
         assert!(sentence(0x4_000D).is_some_and(|told| told.contains("migrate data")));
     }

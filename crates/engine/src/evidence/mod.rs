@@ -1,6 +1,7 @@
 //! The logs among the evidence of one PC: recognised by content, in the order of their time.
 
 mod form;
+mod printed;
 mod text;
 
 use std::io::Read;
@@ -9,6 +10,7 @@ use std::thread;
 
 use unwedge_formats::ese;
 use unwedge_formats::evtx::{self, Wanted};
+use unwedge_formats::export::{self, ExportKind};
 use unwedge_formats::log::{
     self, Decoder, Encoding, LocalTime, LogKind, csi_stamp, header, line_around, recognise,
     without_mark, zone_of,
@@ -21,6 +23,7 @@ use crate::report::{GapNote, Source};
 
 use form::Form;
 pub(crate) use form::{Rendered, Seen};
+pub use printed::{Printed, Says};
 pub(crate) use text::{LONGEST_LINE_BYTES, Text};
 
 /// Bytes of a file that tell what it is.
@@ -29,12 +32,17 @@ const HEAD_BYTES: usize = 64 << 10;
 /// So much of what lies in containers is kept in memory between looking at it and reading it.
 const HELD_BYTES: u64 = 24 << 20;
 
+/// At most so many gaps of a printed list are told.
+const MOST_GAPS_OF_A_LIST: usize = 5;
+
 /// All that lies in the evidence.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The logs, the oldest first.
     pub logs: Vec<Log>,
-    /// Files that are of no kind known here.
+    /// Lists that somebody printed.
+    pub printed: Vec<Printed>,
+    /// Files that are no logs: lists, hives, databases, and what is of no kind known here.
     pub others: Vec<Source>,
     /// What could not be looked at.
     pub gaps: Vec<GapNote>,
@@ -79,6 +87,7 @@ impl Listing {
             listing.logs.extend(one.logs);
             listing.gaps.extend(one.gaps);
             listing.others.extend(one.others);
+            listing.printed.extend(one.printed);
         }
         let logs = &mut listing.logs;
         // One PC has one clock: what one log shows of it holds for those that show nothing.
@@ -227,7 +236,10 @@ impl Listing {
             }
         };
         let Some(kind) = kind else {
-            self.set_aside(source, size_bytes, &head);
+            match export::recognise(&decoded(&head)) {
+                Some(kind) => self.print(kind, source, size_bytes, &head, rest),
+                None => self.set_aside(source, size_bytes, &head),
+            }
             return;
         };
         let held = match member.is_whole() {
@@ -245,6 +257,31 @@ impl Listing {
             member: member.clone(),
             held,
         });
+    }
+
+    /// Reads a list that somebody printed.
+    fn print(
+        &mut self,
+        kind: ExportKind,
+        source: String,
+        size_bytes: u64,
+        head: &[u8],
+        rest: &mut dyn Read,
+    ) {
+        let (says, lines, gaps) = match printed::read(kind, head, rest) {
+            Ok(read) => read,
+            Err(why) => {
+                self.gaps.push(gap(&source, "the list", &why.to_string()));
+                return;
+            }
+        };
+        let told = gaps.iter().take(MOST_GAPS_OF_A_LIST).map(|it| GapNote {
+            line: Some(it.line).filter(|&line| line > 0),
+            ..gap(&source, it.what, &it.why.to_string())
+        });
+        self.gaps.extend(told);
+        self.printed.push(Printed { source: source.clone(), says });
+        self.others.push(Source { source, kind: kind.name().to_owned(), size_bytes, lines });
     }
 
     /// Notes what is no log.

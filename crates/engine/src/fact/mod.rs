@@ -21,6 +21,7 @@ use unwedge_formats::log::LocalTime;
 use unwedge_host::probe::Conflict;
 use unwedge_host::{Host, WinPath};
 
+use crate::evidence::Printed;
 use crate::report::{AboutPc, GapNote, Source, Subject};
 use crate::rule::{RuleIndex, RuleSet};
 
@@ -60,6 +61,8 @@ pub struct Facts {
     pub apart: Vec<PcFacts>,
     /// Services whose state is known and that rules ask for.
     pub services: Vec<ServiceFact>,
+    /// Lists that somebody printed on the PC.
+    pub(crate) printed: Vec<Printed>,
     /// What the registry holds of what rules ask for.
     pub registry: Vec<RegistryFact>,
     /// Who holds the files that failed, and those of Windows Update.
@@ -220,6 +223,7 @@ fn observe_in_blocks(host: &dyn Host, rules: &RuleSet, block_bytes: usize) -> Fa
         facts.apart.len() - 1
     });
     let own = &mut facts.apart[own].facts;
+    own.printed = std::mem::take(&mut facts.printed);
     own.about = AboutPc { utc_offset: own.about.utc_offset.take(), ..about(host) };
     state::observe(host, rules, own);
     facts

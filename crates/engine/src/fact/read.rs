@@ -31,7 +31,8 @@ const JUMPS_OF_AN_EXCERPT: usize = 3;
 
 /// Reads all logs of `host` into `facts`, so many bytes at a time.
 pub(super) fn logs(host: &dyn Host, rules: &RuleSet, block_bytes: usize, facts: &mut Facts) {
-    let Listing { logs, others, gaps } = Listing::of(host);
+    let Listing { logs, printed, others, gaps } = Listing::of(host);
+    facts.printed = printed;
     facts.gaps.extend(gaps);
     facts.sources.extend(others);
     let kinds: BTreeSet<LogKind> = logs.iter().map(|log| log.kind).collect();

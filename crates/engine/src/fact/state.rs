@@ -7,6 +7,7 @@ use unwedge_host::service::StartType;
 use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
 use super::{Facts, HolderFact, Outcome, RegistryFact, ServiceFact, suspects};
+use crate::evidence::Says;
 use crate::report::{Category, GapNote, SubjectKind};
 use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, Rule, RuleSet};
 
@@ -26,7 +27,7 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     registry(host, rules, facts);
     holders(host, facts);
     if was_locked_out(rules, facts) {
-        facts.filters = suspects::filters(host, &mut facts.gaps);
+        facts.filters = suspects::filters(host, &facts.printed, &mut facts.gaps);
         facts.foreign_services = suspects::foreign_services(host);
     }
 }
@@ -147,9 +148,27 @@ fn services(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
                 told: format!("service {name}: start type {}, {}", service.start, service.state),
             }),
             Ok(None) => {}
-            Err(error) => not_told(facts, &format!("service {name}"), &error),
+            Err(error) => match printed_service(facts, name) {
+                Some(fact) => facts.services.push(fact),
+                None => not_told(facts, &format!("service {name}"), &error),
+            },
         }
     }
+}
+
+/// The service as a printed list of services tells it.
+fn printed_service(facts: &Facts, name: &str) -> Option<ServiceFact> {
+    const SERVICE_DISABLED: u32 = 4;
+    facts.printed.iter().find_map(|printed| {
+        let Says::Services(services) = &printed.says else { return None };
+        let service = services.iter().find(|it| it.name.eq_ignore_ascii_case(name))?;
+        let start = service.start?;
+        Some(ServiceFact {
+            name: name.to_owned(),
+            disabled: start == SERVICE_DISABLED,
+            told: format!("service {name}: start type {start}, told by {}", printed.source),
+        })
+    })
 }
 
 fn holders(host: &dyn Host, facts: &mut Facts) {

@@ -11,6 +11,7 @@ use unwedge_host::system::services::ServiceSetup;
 use unwedge_host::{Host, HostErrorKind, StartType};
 
 use super::Place;
+use crate::evidence::{Printed, Says};
 use crate::knowledge::filters::{Altitude, Holding, by_driver, group, group_of};
 use crate::knowledge::{products, services};
 use crate::report::{CulpritKind, GapNote};
@@ -193,7 +194,11 @@ pub(super) fn named(
 }
 
 /// Filters of other makers that can hold files; asked for only when a file was held.
-pub(super) fn filters(host: &dyn Host, gaps: &mut Vec<GapNote>) -> Vec<FilterFact> {
+pub(super) fn filters(
+    host: &dyn Host,
+    printed: &[Printed],
+    gaps: &mut Vec<GapNote>,
+) -> Vec<FilterFact> {
     let reading = filters::read(host);
     for unknown in reading.unknown {
         let is_damage = !matches!(unknown.why, HostErrorKind::NotCollected);
@@ -206,7 +211,24 @@ pub(super) fn filters(host: &dyn Host, gaps: &mut Vec<GapNote>) -> Vec<FilterFac
             });
         }
     }
-    reading.found.iter().filter_map(suspect).collect()
+    let mut found: Vec<FilterFact> = reading.found.iter().filter_map(suspect).collect();
+    for list in printed {
+        let Says::Filters(filters) = &list.says else { continue };
+        for (name, altitude) in filters {
+            let altitude = altitude.as_deref().and_then(Altitude::parse);
+            let fact = suspect_named(name, &image_of(name), altitude, None);
+            let is_new = |fact: &FilterFact| {
+                !found.iter().any(|known| bare(&known.driver) == bare(&fact.driver))
+            };
+            found.extend(fact.filter(is_new));
+        }
+    }
+    found
+}
+
+/// A driver without its ending, in one case.
+fn bare(driver: &str) -> String {
+    driver.to_lowercase().trim_end_matches(".sys").to_owned()
 }
 
 /// Names, short and shown, of the services that run outside of the folder of Windows.
@@ -228,16 +250,26 @@ fn suspect(filter: &Filter) -> Option<FilterFact> {
     }
     let name = filter.driver.name.as_str();
     let file = filter.file.as_ref().map_or(name, |file| file.as_str());
-    let driver = image_of(file);
+    let instance = filter.instances.iter().find(|it| it.is_default).or(filter.instances.first());
+    let altitude = instance.and_then(|it| Altitude::parse(&it.altitude));
+    suspect_named(name, &image_of(file), altitude, filter.driver.group.as_deref())
+}
+
+/// A loaded filter as a suspect, if it is of another maker and can hold files.
+fn suspect_named(
+    name: &str,
+    driver: &str,
+    altitude: Option<Altitude>,
+    load_order_group: Option<&str>,
+) -> Option<FilterFact> {
+    let driver = driver.to_owned();
     let known = by_driver(&driver).or_else(|| by_driver(name));
     let is_of_windows = known.is_some_and(|known| known.company.starts_with("Microsoft"))
         || services::get(name).is_some();
     if is_of_windows {
         return None;
     }
-    let instance = filter.instances.iter().find(|it| it.is_default).or(filter.instances.first());
-    let altitude = instance.and_then(|it| Altitude::parse(&it.altitude));
-    let group = altitude.and_then(group_of).or_else(|| group(filter.driver.group.as_deref()?))?;
+    let group = altitude.and_then(group_of).or_else(|| group(load_order_group?))?;
     if group.holds_files == Holding::Unlikely {
         return None;
     }
@@ -357,7 +389,7 @@ mod tests {
 
     fn filters_of(text: &str) -> Vec<String> {
         let pc = Fixture::parse(text).unwrap();
-        filters(&pc, &mut Vec::new()).into_iter().map(|it| it.driver).collect()
+        filters(&pc, &[], &mut Vec::new()).into_iter().map(|it| it.driver).collect()
     }
 
     #[test]
