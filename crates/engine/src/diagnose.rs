@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
 
-use crate::fact::{Facts, Operation, Outcome, Place, StoreReport};
+use crate::fact::{Facts, Operation, OperationKind, Outcome, Place, StoreReport};
 use crate::report::{Diagnosis, GapNote, Role, SCHEMA, Verdict};
 use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
 
@@ -259,8 +259,9 @@ fn registry_cases(
         }
         let case = cases.entry(fact.rule).or_default();
         case.failed |= rule.weight == Weight::Root;
-        // What stands there now is in the way now, whatever the logs say of yesterday.
-        case.resolved = false;
+        // What stands there now is in the way now, whatever the logs say of yesterday; but what
+        // SetupDiag wrote there is of yesterday itself.
+        case.resolved = fact.key.contains("SetupDiag") && upgraded(facts);
         case.superseded = false;
         let subject = crate::report::Subject {
             kind: crate::report::SubjectKind::RegistryKey,
@@ -275,6 +276,12 @@ fn registry_cases(
             case.see(&operation.place, operation.code.as_slice(), &[], 1);
         }
     }
+}
+
+/// Whether the last upgrade that was tried went through.
+fn upgraded(facts: &Facts) -> bool {
+    let upgrades = facts.operations.iter().filter(|tried| tried.kind == OperationKind::Upgrade);
+    upgrades.last().is_some_and(|last| last.outcome == Outcome::Succeeded)
 }
 
 impl Case {

@@ -15,8 +15,6 @@ use crate::report::{
 };
 use crate::rule::{Rule, RuleIndex, RuleSet, Weight};
 
-/// Rule that stands for what SetupDiag found.
-const SETUP_DIAG: &str = "setup-diag-verdict";
 /// At most so many places are cited for one finding; all are counted.
 const MOST_CITATIONS: usize = 12;
 /// At most so many places are cited for what is ignored.
@@ -212,11 +210,9 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
         text.push_str(&told);
         text.push(' ');
     }
-    if rule.id == SETUP_DIAG {
-        for told in verdicts_of_setup_diag(case) {
-            text.push_str(told);
-            text.push(' ');
-        }
+    for told in verdicts_of_setup_diag(case) {
+        text.push_str(told);
+        text.push(' ');
     }
     if let Some(remark) = &case.remark {
         text.push_str(remark);
@@ -239,7 +235,10 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
 /// What the rules of SetupDiag that matched mean.
 fn verdicts_of_setup_diag(case: &Case) -> Vec<&'static str> {
     let mut told = Vec::new();
-    for place in &case.places {
+    let of_setup_diag = |place: &&Place| {
+        ["ProfileName", "Profile found"].iter().any(|mark| place.excerpt.contains(mark))
+    };
+    for place in case.places.iter().filter(of_setup_diag) {
         for word in place.excerpt.split(|c: char| !c.is_ascii_alphanumeric()) {
             for profile in setup_diag::get(word) {
                 if !told.contains(&profile.detects) {
