@@ -24,6 +24,9 @@ use blame::{Blame, blame};
 /// Rule that stands for a failed operation whose cause no rule knows.
 pub(crate) const UNEXPLAINED: &str = "operation-failed";
 
+/// Rule that stands for apps that were not updated, which is no failure of Windows Update.
+pub(crate) const APPS: &str = "app-update-failed";
+
 /// What one rule explains, gathered over all evidence.
 #[derive(Debug, Default)]
 pub(crate) struct Case {
@@ -319,17 +322,18 @@ fn verdict(facts: &Facts, findings: &[crate::report::Finding], standing: &Standi
     if roots().next().is_some() {
         return Verdict::Recovered;
     }
-    let failed_and_over = facts
-        .operations
-        .iter()
-        .zip(&standing.succeeded_later)
-        .any(|(operation, &over)| operation.outcome == Outcome::Failed && over);
+    let failed_and_over =
+        facts.operations.iter().zip(&standing.succeeded_later).any(|(operation, &over)| {
+            operation.outcome == Outcome::Failed && over && !operation.is_of_app()
+        });
     if failed_and_over {
         return Verdict::Recovered;
     }
     let assessed = facts.records_seen
         && !facts.is_excerpt
-        && (facts.sessions_opened > 0 || !facts.operations.is_empty() || !facts.store.is_empty());
+        && (facts.sessions_opened > 0
+            || facts.operations.iter().any(|operation| !operation.is_of_app())
+            || !facts.store.is_empty());
     if assessed { Verdict::Healthy } else { Verdict::NotAssessed }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unwedge_formats::code::Code;
 use unwedge_formats::log::LogKind;
 
-use super::{Case, Standing, UNEXPLAINED};
+use super::{APPS, Case, Standing, UNEXPLAINED};
 use crate::fact::{Facts, Operation, OperationKind, Outcome, PLACEHOLDER_KB, Place, Sighting};
 use crate::report::{Subject, SubjectKind};
 use crate::rule::{Predicate, Rule, RuleIndex, RuleSet, StoreState, Weight};
@@ -14,6 +14,9 @@ use crate::rule::{Predicate, Rule, RuleIndex, RuleSet, StoreState, Weight};
 const AROUND_SECONDS: std::ops::RangeInclusive<i64> = -120..=60;
 /// An operation of which only the end is known may have taken so many seconds.
 const UNKNOWN_LENGTH_SECONDS: i64 = 600;
+
+/// `WU_E_ALL_UPDATES_FAILED`: the sum of a call, not the reason.
+const ALL_UPDATES_FAILED: Code = Code(0x8024_0022);
 
 /// DISM ends so many seconds behind the session that it asked for, at most.
 const ECHO_SECONDS: i64 = 60;
@@ -91,6 +94,9 @@ fn blame_operation(
     let told: BTreeSet<RuleIndex> =
         guilty.keys().copied().chain(by_outcome.iter().copied()).collect();
     let guilty_rules: Vec<RuleIndex> = match told.is_empty() {
+        // Apps come from the Store by a way of their own.
+        _ if operation.is_of_app() => rules.index(APPS).into_iter().collect(),
+        _ if only_counts_others(facts, operation) => return,
         false => told.into_iter().collect(),
         // DISM only says that it failed; what the servicing stack did for it failed just before.
         true if repeats_another(facts, operation) => return,
@@ -125,6 +131,20 @@ fn blame_operation(
         let subjects = operation.subject.iter().chain(&operation.package).cloned().chain(kb);
         case.see(&operation.place, &[], &subjects.collect::<Vec<_>>(), 0);
     }
+}
+
+/// Whether it ended with nothing but "all updates failed", and the updates are told.
+fn only_counts_others(facts: &Facts, operation: &Operation) -> bool {
+    let Some(ended) = operation.ended_seconds() else { return false };
+    operation.code == Some(ALL_UPDATES_FAILED)
+        && facts.operations.iter().any(|other| {
+            other.outcome == Outcome::Failed
+                && other.is_of_update_agent()
+                && other.code.is_some_and(|code| code != ALL_UPDATES_FAILED)
+                && other
+                    .ended_seconds()
+                    .is_some_and(|at| (0..=UNKNOWN_LENGTH_SECONDS).contains(&(ended - at)))
+        })
 }
 
 /// Whether another log tells more of the same failure.

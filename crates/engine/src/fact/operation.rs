@@ -133,6 +133,9 @@ impl Operation {
             | OperationKind::DriverInstall => {
                 keys.push((self.kind, title_family(name)));
             }
+            // Services of updates are asked one after the other; one may answer and another not. An
+            // answer also settles a failure of which the service is not known.
+            OperationKind::Scan if self.id.is_some() && self.outcome != Outcome::Succeeded => {}
             kind => keys.push((kind, String::new())),
         }
         keys
@@ -142,6 +145,15 @@ impl Operation {
     #[must_use]
     pub fn ended_seconds(&self) -> Option<i64> {
         self.place.utc_seconds()
+    }
+
+    /// Whether it is about an app of the Store rather than about Windows, by its title such as
+    /// `9WZDNCRFJBMP-Microsoft.WindowsStore` or by a code of the deployment of apps.
+    #[must_use]
+    pub fn is_of_app(&self) -> bool {
+        let by_code = self.code.and_then(Code::win32).is_some_and(|n| APP_DEPLOYMENT.contains(&n));
+        let by_title = self.subject.as_ref().is_some_and(|subject| is_product_id(&subject.name));
+        self.is_of_update_agent() && (by_code || by_title)
     }
 
     /// Whether it is an operation of the update agent, which others tell of too.
@@ -154,15 +166,66 @@ impl Operation {
 /// What an operation tries, and on what.
 pub type Key = (OperationKind, String);
 
+/// Win32 codes that only the deployment of app packages gives (winerror.h, 15600 to 15700).
+const APP_DEPLOYMENT: std::ops::RangeInclusive<u32> = 15_600..=15_700;
+
+/// The Store names what it updates by the twelve letters and digits of the product, then the
+/// package.
+fn is_product_id(title: &str) -> bool {
+    title.split_once('-').is_some_and(|(id, package)| {
+        id.len() == 12
+            && id.starts_with('9')
+            && id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+            && !package.is_empty()
+            && !package.contains(' ')
+    })
+}
+
 /// What CBS calls a package that belongs to no KB.
 pub(crate) const PLACEHOLDER_KB: &str = "KB777778";
 
-/// The cumulative updates of two months are the same to a user: a title without its month and KB.
+/// The cumulative updates of two months are the same to a user, and so are two definitions of a
+/// virus scanner: a title without its months, KB, builds and versions.
 fn title_family(title: &str) -> String {
+    let words: Vec<&str> = title.split_whitespace().collect();
     let is_month = |word: &str| word.len() == 7 && word.as_bytes()[4] == b'-';
     let is_kb = |word: &str| kb_in(word).is_some();
-    let words = title.split_whitespace().filter(|word| !is_month(word) && !is_kb(word));
-    words.collect::<Vec<_>>().join(" ").to_lowercase()
+    // `October 2017`, as in the titles of the removal tool.
+    let is_year = |at: usize| words.get(at).is_some_and(|word| word.starts_with("20"));
+    let is_dated = |at: usize| {
+        MONTHS.contains(&words[at]) && is_year(at + 1)
+            || at > 0 && MONTHS.contains(&words[at - 1]) && is_year(at)
+    };
+    let kept = words
+        .iter()
+        .enumerate()
+        .filter(|&(at, word)| !is_month(word) && !is_kb(word) && !is_build(word) && !is_dated(at));
+    kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// `(26100.2314)`, `v5.121` or `1.249.109.0)`; the `4.8.1` of .NET tells two products apart.
+fn is_build(word: &str) -> bool {
+    let bare = word.trim_matches(['(', ')', ',']);
+    let number = bare.strip_prefix('v').unwrap_or(bare);
+    let dots = number.matches('.').count();
+    let marked = bare.len() < word.len() || number.len() < bare.len();
+    number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && (dots >= 3 || (dots >= 1 && marked))
 }
 
 /// The first KB number that a title names, such as `KB5034441`.
@@ -568,5 +631,44 @@ impl Assembly {
 fn set_if_given(slot: &mut String, given: &str) {
     if !given.is_empty() {
         given.clone_into(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_of_one_family_differ_in_month_kb_and_build_only() {
+        let same = |one: &str, other: &str| title_family(one) == title_family(other);
+        assert!(same(
+            "2025-10 Cumulative Update for Windows 11, version 24H2 (KB5066835) (26100.6899)",
+            "2025-11 Cumulative Update for Windows 11, version 24H2 (KB5068861) (26100.7171)",
+        ));
+        assert!(same(
+            "Definition Update for Windows Defender - KB2267602 (Definition 1.247.865.0)",
+            "Definition Update for Windows Defender - KB2267602 (Definition 1.249.109.0)",
+        ));
+        assert!(same(
+            "Windows Malicious Software Removal Tool x64 - October 2017 (KB890830)",
+            "Windows Malicious Software Removal Tool x64 - May 2018 (KB890830)",
+        ));
+        assert!(same(
+            "Windows Malicious Software Removal Tool x64 - v5.91 (KB890830)",
+            "Windows Malicious Software Removal Tool x64 - v5.121 (KB890830)",
+        ));
+        assert!(!same(
+            "2025-10 Cumulative Update for .NET Framework 3.5 and 4.8 (KB5066740)",
+            "2025-10 Cumulative Update for .NET Framework 3.5 and 4.8.1 (KB5066746)",
+        ));
+        assert!(!same("Windows 10 Version 1703", "Windows 10 Version 1709"));
+    }
+
+    #[test]
+    fn an_app_is_known_by_the_id_of_its_product() {
+        assert!(is_product_id("9WZDNCRFJBMP-Microsoft.WindowsStore"));
+        assert!(!is_product_id("2025-10 Cumulative Update"));
+        assert!(!is_product_id("9WZDNCRFJBMP"));
+        assert!(!is_product_id("E3766677-6547-4EC8-9097-4C7E37190DDA"));
     }
 }

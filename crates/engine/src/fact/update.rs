@@ -19,6 +19,32 @@ const COMPARED: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Updates {
     open: BTreeMap<(OperationKind, String), Place>,
+    scans: Scans,
+}
+
+/// Scans that go on: the line that names the service and the one that ends the scan name no scan,
+/// so they belong together only while there is one.
+#[derive(Debug, Default)]
+struct Scans {
+    going_on: u32,
+    entangled: bool,
+    service: Option<String>,
+}
+
+impl Scans {
+    fn begin(&mut self) {
+        self.going_on += 1;
+        self.entangled |= self.going_on > 1;
+        self.service = None;
+    }
+
+    /// One ended; gives the service it asked, as far as that is certain.
+    fn end(&mut self) -> Option<String> {
+        let service = self.service.take().filter(|_| !self.entangled);
+        self.going_on = self.going_on.saturating_sub(1);
+        self.entangled &= self.going_on > 0;
+        service
+    }
 }
 
 impl Updates {
@@ -31,6 +57,19 @@ impl Updates {
         operations: &mut Vec<Operation>,
     ) {
         let kind = kind_of(step.action);
+        if kind == OperationKind::Scan && step.end == UpdateEnd::Started {
+            if !step.id.is_empty() {
+                self.scans.service = Some(step.id.to_owned());
+                return;
+            }
+            self.scans.begin();
+        }
+        let service = match kind {
+            OperationKind::Scan if step.id.is_empty() && step.end != UpdateEnd::Started => {
+                self.scans.end()
+            }
+            _ => None,
+        };
         let name = if step.id.is_empty() { step.update } else { step.id };
         let key = (kind, name.to_lowercase());
         let (outcome, code) = match step.end {
@@ -64,7 +103,7 @@ impl Updates {
             code,
             extend: step.extend,
             package: None,
-            id: (!step.id.is_empty()).then(|| step.id.to_owned()),
+            id: (!step.id.is_empty()).then(|| step.id.to_owned()).or(service),
             log,
             first_line: match &begun {
                 Some(begun) => begun.line,
@@ -95,7 +134,11 @@ fn kind_of(action: UpdateAction) -> OperationKind {
 }
 
 fn subject(step: &UpdateStep<'_>) -> Option<Subject> {
-    let name = if step.update.is_empty() { step.id } else { step.update };
+    let name = match step.action {
+        UpdateAction::Scan => step.update,
+        _ if step.update.is_empty() => step.id,
+        _ => step.update,
+    };
     let kind = match step.action {
         UpdateAction::DriverInstall => SubjectKind::Driver,
         _ => SubjectKind::Update,

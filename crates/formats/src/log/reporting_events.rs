@@ -83,10 +83,12 @@ pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
             end => end,
         },
     };
-    let title = if action == UpdateAction::Scan { "" } else { title_in(sentence) };
+    let step = UpdateStep::new(action, end).asked_by(client);
     // A search names the service it asked, which is no update.
-    let update = if action == UpdateAction::Scan { "" } else { update };
-    Some(UpdateStep::new(action, end).about(title, update).asked_by(client))
+    Some(match action {
+        UpdateAction::Scan => UpdateStep { id: bare_guid(update), ..step },
+        _ => step.about(title_in(sentence), update),
+    })
 }
 
 enum Outcome {

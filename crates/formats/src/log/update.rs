@@ -14,7 +14,8 @@ pub struct UpdateStep<'a> {
     pub end: UpdateEnd,
     /// Title, device or package; the identifier of the update where the line knows no title.
     pub update: &'a str,
-    /// Identifier of the update, a GUID without braces and revision.
+    /// Identifier of the update, a GUID without braces and revision; of a scan that of the service
+    /// it asks. A start with an identifier may follow the start that has none.
     pub id: &'a str,
     /// Who asked for it, such as `MoUpdateOrchestrator`.
     pub client: &'a str,
@@ -69,7 +70,7 @@ pub struct NamedUpdate<'a> {
 /// `ERROR_REQUEST_ABORTED`, `ERROR_OPERATION_ABORTED`, `E_ABORT`, `CBS_E_CANCEL`, and
 /// `WU_E_CALL_CANCELLED_BY_POLICY`.
 const CANCELLED: [u32; 7] =
-    [0x8024_000B, 0x8007_04C7, 0x8007_04D3, 0x8007_03E3, 0x8000_4004, 0x800F_0820, 0x8024_0044];
+    [0x8024_000B, 0x8007_04C7, 0x8007_04D3, 0x8007_03E3, 0x8000_4004, 0x800F_0820, 0x8024_002F];
 
 /// Values that say that an update waits for a restart: `WU_S_REBOOT_REQUIRED`,
 /// `WU_E_UH_POSTREBOOTSTILLPENDING` and the successes of Win32 that ask for a restart.

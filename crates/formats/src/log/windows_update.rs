@@ -37,6 +37,7 @@ pub(super) const STRUCTURE: &[&str] = &[
     "AU: Download update [",
     " Title = ",
     " UpdateId = ",
+    "ServiceID = {",
     ", tz: ",
 ];
 
@@ -154,7 +155,10 @@ pub(super) fn step<'a>(component: &[u8], text: &'a str) -> Option<UpdateStep<'a>
             let (_, code) = before.rsplit_once("rror ")?;
             Some(UpdateStep::new(UpdateAction::Download, UpdateEnd::of(hex_code(code)?)))
         }
-        b"Agent" => call(text).or_else(|| history(text)).or_else(|| called_back(text)),
+        b"Agent" => call(text)
+            .or_else(|| history(text))
+            .or_else(|| called_back(text))
+            .or_else(|| asked_service(text)),
         b"DownloadManager" => downloading(text).or_else(|| job(text)),
         b"ComApi" | b"COMAPI" => counted(text),
         _ => None,
@@ -191,6 +195,14 @@ fn call(text: &str) -> Option<UpdateStep<'_>> {
         Mark::End => UpdateEnd::of(hex_code(behind(rest, "Exit code = ")?)?),
     };
     Some(UpdateStep::new(action, end).asked_by(caller(rest)))
+}
+
+/// `ServiceID = {9482F4B4-…} Windows Update`, below the start of the scan that asks this service.
+fn asked_service(text: &str) -> Option<UpdateStep<'_>> {
+    let rest = text.trim_start_matches(['*', ' ']).strip_prefix("ServiceID = ")?;
+    let id = bare_guid(rest);
+    let step = UpdateStep::new(UpdateAction::Scan, UpdateEnd::Started);
+    (!id.is_empty()).then_some(UpdateStep { id, ..step })
 }
 
 enum Mark {
