@@ -589,6 +589,17 @@ fn the_smaller_logs_are_read() {
             "  <FailureData>Error: SetupDiag reports rollback failure found. Error: 0xC1900101 - 0x30018</FailureData>",
             "Upgrade Failed(Code(0xc1900101))",
         ),
+        (
+            LogKind::SetupDiag,
+            "  <FailureData>0x800736cc-0x20003 Error: SetupDiag reports rollback failure found.Last Operation = x, Error = 0x800736CC-0x20003</FailureData>",
+            "Upgrade Failed(Code(0x800736cc))",
+        ),
+        (
+            LogKind::SetupDiag,
+            "Error: SetupDiag reports abrupt down-level failure. Last Operation: Finalize, Error: 0xC1900208 - 0x4000C",
+            "Upgrade Failed(Code(0xc1900208))",
+        ),
+        (LogKind::SetupDiag, "SetupDiag: processing rule: FindSuccessfulUpgrade.", ""),
         (LogKind::SetupDiag, "  <FailureData>LogEntry: x [gle=0x80070057]</FailureData>", ""),
         (LogKind::SetupDiag, "Error = 0xC1900101-0x20017", "Upgrade Failed(Code(0xc1900101))"),
         (

@@ -7,7 +7,7 @@ use unwedge_formats::log::LogKind;
 
 use super::{APPS, Case, Standing, UNEXPLAINED};
 use crate::fact::{Facts, Operation, OperationKind, Outcome, PLACEHOLDER_KB, Place, Sighting};
-use crate::report::{Subject, SubjectKind};
+use crate::report::{Category, Subject, SubjectKind};
 use crate::rule::{Predicate, Rule, RuleIndex, RuleSet, StoreState, Weight};
 
 /// What other logs tell so many seconds before an operation began, or after it ended, belongs to it.
@@ -307,6 +307,11 @@ fn decides(facts: &Facts, rule: &Rule, operation: &Operation, sighting: &Sightin
     let source = facts.sources.get(sighting.place.source);
     if source.is_none_or(|source| source.kind != LogKind::Setup.name()) || sighting.strong {
         return true;
+    }
+    // A part that was cancelled on the way is no reason for another end.
+    let accounts = operation.code.is_some_and(|own| rule.codes.contains(&own.canonical()));
+    if rule.category == Category::Cancelled {
+        return accounts;
     }
     let about_setup = rule
         .when

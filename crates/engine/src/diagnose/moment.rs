@@ -13,10 +13,11 @@ pub(super) fn sentence(extend: u32) -> Option<String> {
         5 => "when the upgrade was ended or taken back",
         _ => return None,
     };
-    // The table says `Extend-code last two digits 0D: migrate data`.
-    let operation = match extend & 0xFFFF {
-        0 => None,
-        number => knowledge::setup_operation(number),
+    // The table says `Extend-code last two digits 0D: migrate data`. While setup takes back, its
+    // step is that of taking back, not the one that failed.
+    let operation = match (extend >> 16, extend & 0xFFFF) {
+        (5, _) | (_, 0) => None,
+        (_, number) => knowledge::setup_operation(number),
     };
     let operation = operation.and_then(|fact| fact.meaning.split_once(": "));
     let step = operation.map_or(String::new(), |(_, name)| format!(", at the step \"{name}\""));
@@ -41,6 +42,7 @@ mod tests {
     fn what_is_not_documented_is_not_told() {
         assert_eq!(sentence(0), None);
         assert_eq!(sentence(0xFFFF_FFFF), None);
+        assert!(sentence(0x5_0013).is_some_and(|told| !told.contains("at the step")));
         assert!(sentence(0x2_FFFF).is_some_and(|told| !told.contains("at the step")));
     }
 }

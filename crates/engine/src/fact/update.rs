@@ -18,7 +18,7 @@ const COMPARED: usize = 16;
 /// Steps that began and have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Updates {
-    open: BTreeMap<(OperationKind, String), Place>,
+    open: BTreeMap<(OperationKind, String), Begun>,
     scans: Scans,
 }
 
@@ -45,6 +45,13 @@ impl Scans {
         self.entangled &= self.going_on > 0;
         service
     }
+}
+
+/// Where a step began, and on what.
+#[derive(Debug)]
+struct Begun {
+    place: Place,
+    update: String,
 }
 
 impl Updates {
@@ -75,7 +82,8 @@ impl Updates {
         let (outcome, code) = match step.end {
             UpdateEnd::Started => {
                 if self.open.len() < MOST_OPEN {
-                    self.open.insert(key, place.clone());
+                    let update = step.update.to_owned();
+                    self.open.insert(key, Begun { place: place.clone(), update });
                 }
                 return;
             }
@@ -93,7 +101,11 @@ impl Updates {
                 return;
             }
         };
-        let begun = self.open.remove(&key);
+        let begun = self.begun(&key);
+        // The end of a section of setupapi.dev.log does not repeat its title.
+        let title = begun.as_ref().filter(|_| name.is_empty()).map(|begun| begun.update.clone());
+        let step = &UpdateStep { update: title.as_deref().unwrap_or(step.update), ..*step };
+        let begun = begun.map(|begun| begun.place);
         let operation = Operation {
             kind,
             subject: subject(step),
@@ -119,6 +131,18 @@ impl Updates {
             Some(known) => merge(known, operation),
             None => operations.push(operation),
         }
+    }
+}
+
+impl Updates {
+    /// Takes out what `key` began with; an end without a name is that of what began last.
+    fn begun(&mut self, key: &(OperationKind, String)) -> Option<Begun> {
+        if !key.1.is_empty() || key.0 != OperationKind::DriverInstall {
+            return self.open.remove(key);
+        }
+        let of_kind = self.open.iter().filter(|((kind, _), _)| *kind == key.0);
+        let last = of_kind.max_by_key(|(_, begun)| begun.place.line)?.0.clone();
+        self.open.remove(&last)
     }
 }
 

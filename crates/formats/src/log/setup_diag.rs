@@ -58,3 +58,26 @@ pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
     };
     Some(UpdateStep { extend, ..UpdateStep::new(UpdateAction::Upgrade, end) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_half_of_a_pair_is_kept() {
+        for (line, extend) in [
+            (
+                "Error: SetupDiag reports x. Last Operation: y, Error: 0xC1900208 - 0x4000C",
+                0x4_000C,
+            ),
+            ("Error = 0xC1900101-0x20017", 0x2_0017),
+            (
+                "<FailureData>0x80070032-0x20003 Error: SetupDiag reports x.Error = 0x80070032-0x20003</FailureData>",
+                0x2_0003,
+            ),
+            ("Error: SetupDiag reports x, Error: 0x80070032", 0),
+        ] {
+            assert_eq!(step(line).map(|step| step.extend), Some(extend), "{line}");
+        }
+    }
+}
