@@ -57,6 +57,11 @@ fn the_new_form_of_the_agents_log_tells_its_calls() {
         ),
         (
             "Agent",
+            "ServiceID = {9482F4B4-E343-43B6-B170-9A65BC822C77} Windows Update",
+            "Scan Started |  | 9482F4B4-E343-43B6-B170-9A65BC822C77",
+        ),
+        (
+            "Agent",
             "* START * Queueing Finding updates [CallerId = MoUpdateOrchestrator  Id = 3]",
             "",
         ),
@@ -282,13 +287,13 @@ fn reported_events_tell_title_code_and_zone() {
             "148 [AGENT_DETECTION_FAILED]",
             "8024402c",
             "",
-            "Scan Failed(Code(0x8024402c)) |  |  | MoUpdateOrchestrator".to_owned(),
+            "Scan Failed(Code(0x8024402c)) |  | e3766677-0000-4000-8000-00000000000a | MoUpdateOrchestrator".to_owned(),
         ),
         (
             "147 [AGENT_DETECTION_FINISHED]",
             "0",
             "",
-            "Scan Succeeded |  |  | MoUpdateOrchestrator".to_owned(),
+            "Scan Succeeded |  | e3766677-0000-4000-8000-00000000000a | MoUpdateOrchestrator".to_owned(),
         ),
         ("168 [(null)]", "0", "Download queued.", String::new()),
     ] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
-use unwedge_formats::log::{LogKind, Statement};
+use unwedge_formats::log::{LogKind, NamedUpdate, Statement};
 
 use super::Place;
 use super::store::StoreWatch;
@@ -431,6 +431,11 @@ impl Assembly {
                 self.updates.take(&step, self.log, place, &mut self.operations);
             }
         }
+    }
+
+    /// Takes the title of an update that other lines know by its identifier.
+    pub(super) fn name(&mut self, named: NamedUpdate<'_>) {
+        self.updates.name(named);
     }
 
     fn open(&mut self, session: &str, client: &str, place: &Place) {

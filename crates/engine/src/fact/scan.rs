@@ -4,7 +4,7 @@ use unwedge_formats::code::{Code, codes_in};
 use unwedge_formats::evtx::Event;
 use unwedge_formats::log::{
     Level, LocalTime, LogKind, Statement, count_lines, head, line_around, statement_of,
-    without_mark,
+    update_named, without_mark,
 };
 
 use super::cut::Hit;
@@ -182,6 +182,9 @@ impl<'m, 'r> Scan<'m, 'r> {
                 told.level == Some(Level::Error)
                     || !matches!(statement, Statement::DismCallFailed(_))
             });
+        if let Some(named) = update_named(self.kind, told.component.as_bytes(), told.text) {
+            self.assembly.name(named);
+        }
         let codes = failures_in(told.text);
         let causes: Vec<Code> = codes.iter().map(|code| code.canonical()).collect();
         let mut found = std::mem::take(&mut self.found);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use unwedge_formats::log::{LogKind, UpdateAction, UpdateEnd, UpdateStep};
+use unwedge_formats::log::{LogKind, NamedUpdate, UpdateAction, UpdateEnd, UpdateStep};
 
 use super::Place;
 use super::operation::{Operation, OperationKind, Outcome, kb_in, outcome_of};
@@ -20,6 +20,15 @@ const COMPARED: usize = 16;
 pub(super) struct Updates {
     open: BTreeMap<(OperationKind, String), Begun>,
     scans: Scans,
+    titles: Titles,
+}
+
+/// Titles of updates by their identifiers, as lists of updates tell them.
+#[derive(Debug, Default)]
+struct Titles {
+    by_id: BTreeMap<String, String>,
+    /// The title on the line before, whose identifier follows.
+    last: String,
 }
 
 /// Scans that go on: the line that names the service and the one that ends the scan name no scan,
@@ -55,6 +64,20 @@ struct Begun {
 }
 
 impl Updates {
+    /// Takes a line that tells which title belongs to which identifier.
+    pub(super) fn name(&mut self, named: NamedUpdate<'_>) {
+        let titles = &mut self.titles;
+        let title = match named.title {
+            "" => std::mem::take(&mut titles.last),
+            title => title.trim().to_owned(),
+        };
+        if named.id.is_empty() {
+            titles.last = title;
+        } else if !title.is_empty() && titles.by_id.len() < MOST_OPEN {
+            titles.by_id.insert(named.id.to_lowercase(), title);
+        }
+    }
+
     /// Takes one step; when it ended, `operations` gets it, or its fuller telling.
     pub(super) fn take(
         &mut self,
@@ -103,13 +126,18 @@ impl Updates {
         };
         let begun = self.begun(&key);
         // The end of a section of setupapi.dev.log does not repeat its title.
-        let title = begun.as_ref().filter(|_| name.is_empty()).map(|begun| begun.update.clone());
-        let step = &UpdateStep { update: title.as_deref().unwrap_or(step.update), ..*step };
+        let begun_on = begun.as_ref().filter(|_| name.is_empty()).map(|begun| begun.update.clone());
+        let listed = self.titles.by_id.get(&step.id.to_lowercase());
+        let update = match (&begun_on, listed) {
+            (Some(title), _) => title,
+            (None, Some(title)) if step.update.is_empty() || step.update == step.id => title,
+            _ => step.update,
+        };
         let begun = begun.map(|begun| begun.place);
         let operation = Operation {
             kind,
-            subject: subject(step),
-            kb: kb_in(step.update),
+            subject: subject(step, update),
+            kb: kb_in(update),
             client: (!step.client.is_empty()).then(|| step.client.to_owned()),
             outcome,
             code,
@@ -157,11 +185,12 @@ fn kind_of(action: UpdateAction) -> OperationKind {
     }
 }
 
-fn subject(step: &UpdateStep<'_>) -> Option<Subject> {
+/// `title` may be empty.
+fn subject(step: &UpdateStep<'_>, title: &str) -> Option<Subject> {
     let name = match step.action {
-        UpdateAction::Scan => step.update,
-        _ if step.update.is_empty() => step.id,
-        _ => step.update,
+        UpdateAction::Scan => title,
+        _ if title.is_empty() => step.id,
+        _ => title,
     };
     let kind = match step.action {
         UpdateAction::DriverInstall => SubjectKind::Driver,
@@ -207,5 +236,86 @@ fn merge(known: &mut Operation, new: Operation) {
     let is_title = |subject: &Subject| subject.name.contains(' ');
     if known.subject.as_ref().is_none_or(|subject| !is_title(subject)) && new.subject.is_some() {
         known.subject = new.subject;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unwedge_formats::code::Code;
+
+    use super::*;
+
+    const SERVICE: &str = "9482f4b4-e343-43b6-b170-9a65bc822c77";
+    const STORE: &str = "855e8a7c-ecb4-4ca3-b045-1dfa50104289";
+    const UPDATE: &str = "E3766677-1111-4222-8333-44445555666A";
+
+    fn step(action: UpdateAction, end: UpdateEnd, id: &str) -> UpdateStep<'_> {
+        UpdateStep { action, end, update: "", id, client: "", extend: 0 }
+    }
+
+    fn operations(steps: &[UpdateStep<'_>], names: &[NamedUpdate<'_>]) -> Vec<Operation> {
+        let mut updates = Updates::default();
+        let mut operations = Vec::new();
+        for &name in names {
+            updates.name(name);
+        }
+        for (line, step) in (1..).zip(steps) {
+            let mut place = Place::of_this_pc(String::new());
+            place.line = line;
+            updates.take(step, LogKind::WindowsUpdate, &place, &mut operations);
+        }
+        operations
+    }
+
+    #[test]
+    fn a_scan_knows_the_service_that_it_asked() {
+        use UpdateEnd::{Failed, Started, Succeeded};
+        let scan = |end, id| step(UpdateAction::Scan, end, id);
+        let timed_out = Failed(Code(0x8007_2EE2));
+        let one_by_one = operations(
+            &[
+                scan(Started, ""),
+                scan(Started, SERVICE),
+                scan(timed_out, ""),
+                scan(Started, ""),
+                scan(Started, STORE),
+                scan(Succeeded, ""),
+            ],
+            &[],
+        );
+        let ids: Vec<_> = one_by_one.iter().map(|it| it.id.as_deref()).collect();
+        assert_eq!(ids, [Some(SERVICE), Some(STORE)]);
+        let settles = |good: &Operation, bad: &Operation| {
+            bad.keys().iter().any(|key| good.keys().contains(key))
+        };
+        assert!(!settles(&one_by_one[1], &one_by_one[0]), "the Store answered, Windows Update not");
+        let at_once = operations(
+            &[
+                scan(Started, ""),
+                scan(Started, SERVICE),
+                scan(Started, ""),
+                scan(Started, STORE),
+                scan(timed_out, ""),
+            ],
+            &[],
+        );
+        assert_eq!(at_once[0].id, None, "it cannot be told which of the two ended");
+        assert!(settles(&one_by_one[1], &at_once[0]));
+    }
+
+    #[test]
+    fn an_update_known_by_its_id_gets_the_title_of_a_list() {
+        let failed = UpdateEnd::Failed(Code(0x80D0_5011));
+        let title = "2021-05 Update for Windows 10 Version 1809 (KB4023057)";
+        let operations = operations(
+            &[step(UpdateAction::Download, failed, UPDATE)],
+            &[NamedUpdate { title, id: "" }, NamedUpdate { title: "", id: UPDATE }],
+        );
+        assert_eq!(
+            operations[0].subject.as_ref().map(|subject| subject.name.as_str()),
+            Some(title)
+        );
+        assert_eq!(operations[0].kb.as_deref(), Some("KB4023057"));
+        assert_eq!(operations[0].id.as_deref(), Some(UPDATE));
     }
 }
