@@ -283,8 +283,8 @@ fn registry_cases(
 
 /// Whether the last upgrade that was tried went through.
 fn upgraded(facts: &Facts) -> bool {
-    let upgrades = facts.operations.iter().filter(|tried| tried.kind == OperationKind::Upgrade);
-    upgrades.last().is_some_and(|last| last.outcome == Outcome::Succeeded)
+    let mut upgrades = facts.operations.iter().filter(|tried| tried.kind == OperationKind::Upgrade);
+    upgrades.next_back().is_some_and(|last| last.outcome == Outcome::Succeeded)
 }
 
 impl Case {

@@ -136,7 +136,7 @@ impl Updates {
         let begun = begun.map(|begun| begun.place);
         let operation = Operation {
             kind,
-            subject: subject(step, update),
+            subject: subject(step, update, log),
             kb: kb_in(update),
             client: (!step.client.is_empty()).then(|| step.client.to_owned()),
             outcome,
@@ -186,7 +186,12 @@ fn kind_of(action: UpdateAction) -> OperationKind {
 }
 
 /// `title` may be empty.
-fn subject(step: &UpdateStep<'_>, title: &str) -> Option<Subject> {
+fn subject(step: &UpdateStep<'_>, title: &str, log: LogKind) -> Option<Subject> {
+    if log == LogKind::PoqExec
+        && let Some(name) = last_path(title)
+    {
+        return Some(Subject { kind: SubjectKind::File, name });
+    }
     let name = match step.action {
         UpdateAction::Scan => title,
         _ if title.is_empty() => step.id,
@@ -197,6 +202,13 @@ fn subject(step: &UpdateStep<'_>, title: &str) -> Option<Subject> {
         _ => SubjectKind::Update,
     };
     (!name.is_empty()).then(|| Subject { kind, name: name.to_owned() })
+}
+
+/// The file that an operation such as `MoveFile (\??\C:\a, \??\C:\b)` was to make or change.
+fn last_path(operation: &str) -> Option<String> {
+    let (_, path) = operation.rsplit_once(r"\??\")?;
+    let path = path.trim_end_matches([')', '\'', '"', ' ']);
+    (path.as_bytes().get(1) == Some(&b':')).then(|| path.to_owned())
 }
 
 /// Whether two tellings are of the same end of the same step.
@@ -242,6 +254,7 @@ fn merge(known: &mut Operation, new: Operation) {
 #[cfg(test)]
 mod tests {
     use unwedge_formats::code::Code;
+    use unwedge_formats::log::{Statement, statement_of};
 
     use super::*;
 
@@ -317,5 +330,47 @@ mod tests {
         );
         assert_eq!(operations[0].kb.as_deref(), Some("KB4023057"));
         assert_eq!(operations[0].id.as_deref(), Some(UPDATE));
+    }
+
+    /// The operations that the lines of one log give.
+    fn of_lines(log: LogKind, lines: &[&str]) -> Vec<Operation> {
+        let mut updates = Updates::default();
+        let mut operations = Vec::new();
+        for (number, line) in (1..).zip(lines) {
+            let excerpt = (*line).to_owned();
+            let place =
+                Place { source: 0, line: number, time: None, offset_minutes: None, excerpt };
+            if let Some(Statement::Update(step)) = statement_of(log, b"", line) {
+                updates.take(&step, log, &place, &mut operations);
+            }
+        }
+        operations
+    }
+
+    #[test]
+    fn the_end_of_a_section_belongs_to_the_section_that_began_last() {
+        let lines = [
+            ">>>  [Device Install - USB\\A]",
+            "!!!  sto: Failed",
+            "<<<  [Exit status: FAILURE(0xe0000247)]",
+            ">>>  [Device Install - USB\\B]",
+            "<<<  [Exit status: SUCCESS]",
+        ];
+        let told = of_lines(LogKind::SetupApi, &lines);
+        let names: Vec<_> = told.iter().map(|op| op.subject.clone().unwrap().name).collect();
+        assert_eq!(names, ["Device Install - USB\\A", "Device Install - USB\\B"]);
+        assert_eq!(
+            (told[0].first_line, told[0].last_line, told[0].outcome),
+            (1, 3, Outcome::Failed)
+        );
+        assert_eq!((told[1].first_line, told[1].outcome), (4, Outcome::Succeeded));
+    }
+
+    #[test]
+    fn an_operation_at_start_up_is_about_the_file_it_was_to_make() {
+        let line = r"2f,c0000043: MoveFile (\??\C:\Windows\WinSxS\a, \??\C:\Windows\b.dll)";
+        let told = of_lines(LogKind::PoqExec, &[line]);
+        let want = Subject { kind: SubjectKind::File, name: r"C:\Windows\b.dll".to_owned() };
+        assert_eq!(told[0].subject, Some(want));
     }
 }

@@ -43,6 +43,11 @@ const COMPONENTS: &[&[u8]] = &[
     b"WDSCapture",
 ];
 
+/// Results that are no end of an upgrade: `ERROR_RESTART_APPLICATION` (setup starts itself again
+/// after it was updated), `MOSETUP_E_UPDATEMEDIA_REQUESTED` (a newer setup takes over),
+/// `MOSETUP_E_COMPAT_SCANONLY` (only a check was asked for, and it found nothing).
+const NO_END: [u32; 3] = [0x8007_05BB, 0xC190_0129, 0xC190_0210];
+
 /// Reads the head of a record, with the event number that older parts of setup write.
 pub(super) fn head(line: &[u8]) -> Option<Header<'_>> {
     let head = header(line)?;
@@ -86,12 +91,14 @@ fn upgrade(text: &str) -> Option<UpdateStep<'_>> {
         return Some(step(UpdateEnd::Started));
     }
     if let Some(rest) = text.strip_prefix("CSetupHost::Execute(") {
-        return Some(step(UpdateEnd::of(hex_code(rest.split_once("): Result = ")?.1)?)));
+        let code = hex_code(rest.split_once("): Result = ")?.1)?;
+        return (!NO_END.contains(&code.0)).then(|| step(UpdateEnd::of(code)));
     }
     let rest = text.strip_prefix("SetupHost: Reporting error event -> [")?;
     let extend = rest.split_once(',').and_then(|(_, extend)| hex_code(extend));
     let extend = extend.map_or(0, |code| code.0);
-    Some(UpdateStep { extend, ..step(UpdateEnd::of(hex_code(rest)?)) })
+    let code = hex_code(rest)?;
+    (!NO_END.contains(&code.0)).then(|| UpdateStep { extend, ..step(UpdateEnd::of(code)) })
 }
 
 /// The image-based part, which also installs anew.
@@ -104,4 +111,23 @@ fn installation(text: &str) -> Option<UpdateStep<'_>> {
         return None;
     };
     Some(UpdateStep::new(UpdateAction::Upgrade, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setup_that_starts_itself_again_has_not_ended() {
+        for result in ["0x800705BB", "0xC1900129", "0xC1900210"] {
+            assert_eq!(upgrade(&format!("CSetupHost::Execute(400): Result = {result}")), None);
+        }
+        assert!(upgrade("CSetupHost::Execute(400): Result = 0x80070070").is_some());
+    }
+
+    #[test]
+    fn the_second_half_of_the_pair_is_read() {
+        let told = upgrade("SetupHost: Reporting error event -> [0xC1900101, 0x30018]");
+        assert_eq!(told.map(|step| step.extend), Some(0x3_0018));
+    }
 }
