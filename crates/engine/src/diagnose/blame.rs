@@ -282,12 +282,16 @@ fn add_outside(
 /// Whether a sighting belongs to `operation`: it lies within it, or another kind of log tells of it
 /// while it went on.
 fn concerns(facts: &Facts, operation: &Operation, sighting: &Sighting) -> bool {
+    let is_event = operation.log == LogKind::Events;
     if operation.place.source == sighting.place.source {
-        return covers(operation, &sighting.place);
+        // An event log is of many programs at once: there the time tells more than the order.
+        if !is_event || covers(operation, &sighting.place) {
+            return covers(operation, &sighting.place);
+        }
     }
     let kind = |source: usize| facts.sources.get(source).map(|source| source.kind.as_str());
     // Servicing writes its own log of each operation; another one of the same kind is of another.
-    if kind(operation.place.source) == kind(sighting.place.source)
+    if (!is_event && kind(operation.place.source) == kind(sighting.place.source))
         || (!operation.is_of_update_agent() && sighting.of_servicing)
     {
         return false;
@@ -296,7 +300,9 @@ fn concerns(facts: &Facts, operation: &Operation, sighting: &Sighting) -> bool {
         return false;
     };
     let begun = operation.begun_seconds.unwrap_or(ended - UNKNOWN_LENGTH_SECONDS);
-    (begun + AROUND_SECONDS.start()..=ended + AROUND_SECONDS.end()).contains(&at)
+    let around = begun + AROUND_SECONDS.start()..=ended + AROUND_SECONDS.end();
+    // A line that tells how another operation ended is about that one.
+    around.contains(&at) && !facts.operations.iter().any(|other| other.place == sighting.place)
 }
 
 /// Whether a sighting within `operation` says something about how that ended.

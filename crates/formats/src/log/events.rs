@@ -12,7 +12,7 @@
 
 use super::cursor::{Cursor, time_of};
 use super::line::{Header, Level};
-use super::update::{UpdateAction, UpdateEnd, UpdateStep, hex_code};
+use super::update::{UpdateAction, UpdateEnd, UpdateStep, bare_guid, hex_code};
 use crate::code::Code;
 
 /// See [`super::structure`].
@@ -156,8 +156,13 @@ fn agent(number: u32, text: &str) -> Option<UpdateStep<'_>> {
     };
     let title =
         event_value(text, "updateTitle").or_else(|| event_value(text, "updatelist")).unwrap_or("");
-    let id = event_value(text, "updateGuid").unwrap_or("");
-    Some(UpdateStep::new(action, end).about(title.trim(), id))
+    let step = UpdateStep::new(action, end);
+    Some(match action {
+        Scan => {
+            UpdateStep { id: bare_guid(event_value(text, "serviceGuid").unwrap_or("")), ..step }
+        }
+        _ => step.about(title.trim(), event_value(text, "updateGuid").unwrap_or("")),
+    })
 }
 
 /// Events of component servicing, in the Setup log. The numbers from 7 on, for features, have
