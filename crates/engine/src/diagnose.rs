@@ -61,6 +61,7 @@ pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
     store_cases(facts, rules, &mut cases);
     service_cases(facts, rules, &mut cases);
     registry_cases(facts, rules, &standing, &mut cases);
+    system_cases(facts, rules, &mut cases);
     let findings = write::findings(facts, rules, &mut cases);
     let ignored = write::ignored(facts, rules, &seen);
     let verdict = verdict(facts, &findings, &standing);
@@ -232,6 +233,20 @@ fn service_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex,
                 };
                 case.subjects.insert(0, subject);
                 case.see(&place, &[], &[], 1);
+            }
+        }
+    }
+}
+
+/// Traits of the whole system: worth knowing, never a reason by themselves.
+fn system_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, Case>) {
+    for (index, rule) in rules.rules.iter().enumerate() {
+        for when in &rule.when {
+            let Predicate::System(wanted) = when else { continue };
+            for fact in facts.system.iter().filter(|fact| fact.of == *wanted) {
+                let case = cases.entry(index).or_default();
+                let place = Place::of_this_pc(fact.told.clone());
+                case.see(&place, &[], fact.subject.as_slice(), 1);
             }
         }
     }

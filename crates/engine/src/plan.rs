@@ -11,7 +11,7 @@ use unwedge_host::{Change, Host, HostMut, Overlay, Tool};
 use crate::execute::{Interrupted, execute};
 use crate::journal::{Journal, JournalStep, Outcome, Store};
 use crate::recipe::{self, Proposal, Request};
-use crate::report::{Diagnosis, Finding, OperationOutcome, Verdict};
+use crate::report::{Category, Diagnosis, Finding, OperationOutcome, Role, Verdict};
 use crate::verify::kb_of;
 
 /// The number of the public form of a plan.
@@ -137,6 +137,14 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
         );
         return plan;
     }
+    if let Some(finding) = failing_hardware(diagnosis) {
+        plan.notes.push(format!(
+            "repairs are withheld: {} ({}); writing to a PC whose disk or memory fails makes things \
+             worse. Save your data, then test the disk and the memory",
+            finding.title, finding.rule
+        ));
+        return plan;
+    }
     let mut is_cleared = false;
     for finding in diagnosis.findings.iter().filter(|it| !it.resolved) {
         is_cleared |= answer(finding, host, policy, &mut plan);
@@ -150,6 +158,18 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
         plan.notes.push(note.to_owned());
     }
     plan
+}
+
+/// The finding that shows hardware failing: as the reason itself, or beside damage of files, which
+/// is what failing hardware looks like.
+fn failing_hardware(diagnosis: &Diagnosis) -> Option<&Finding> {
+    let open = || diagnosis.findings.iter().filter(|it| !it.resolved);
+    let is_damage = |it: &Finding| {
+        it.role == Role::Root
+            && matches!(it.category, Category::StoreCorruption | Category::DownloadIntegrity)
+    };
+    let damaged = open().any(is_damage);
+    open().find(|it| it.category == Category::Hardware && (it.role == Role::Root || damaged))
 }
 
 /// Tries the repairs of a finding, the gentlest first, and takes the first that can be made.

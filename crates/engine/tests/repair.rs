@@ -12,7 +12,7 @@ use unwedge_engine::journal::{Journal, Outcome, Replay, Store};
 use unwedge_engine::plan::{Plan, Policy, forecast, plan};
 use unwedge_engine::recipe::RECIPES;
 use unwedge_engine::repair::{Repair, carry_out, take_back};
-use unwedge_engine::report::Verdict;
+use unwedge_engine::report::{Category, Role, Verdict};
 use unwedge_engine::verify::Proven;
 use unwedge_host::{Change, Fixture, Host, KeyPath, ServiceName, Setting, WinPath};
 
@@ -21,7 +21,11 @@ fn pc(text: &str) -> Fixture {
 }
 
 fn planned(pc: &Fixture) -> Plan {
-    plan(&diagnose(pc), pc, &Policy { only: None, mark: "0001".to_owned() })
+    plan(&diagnose(pc), pc, &anything())
+}
+
+fn anything() -> Policy {
+    Policy { only: None, mark: "0001".to_owned() }
 }
 
 fn says(plan: &Plan) -> Vec<String> {
@@ -170,6 +174,26 @@ fn pitfall_06_and_07_a_retry_that_fails_is_reported_as_failed_and_everything_tak
         let setting = Setting::Running { service: ServiceName::new(service), running: true };
         assert!(Change::Assign(setting).holds(&pc).unwrap(), "{service} runs again");
     }
+}
+
+#[test]
+fn repairs_are_withheld_while_a_disk_reports_errors_and_files_are_damaged() {
+    let of_pc = pc(LOCKED);
+    let mut diagnosis = diagnose(&of_pc);
+    assert!(!plan(&diagnosis, &of_pc, &anything()).steps.is_empty());
+    // A disk that reports errors beside damaged files withholds what would write to it.
+    let mut disk = diagnosis.findings[0].clone();
+    disk.rule = "disk-reports-errors".to_owned();
+    disk.category = Category::Hardware;
+    disk.role = Role::Note;
+    diagnosis.findings.push(disk);
+    assert!(!plan(&diagnosis, &of_pc, &anything()).steps.is_empty(), "a lock is no damage");
+    diagnosis.findings[0].category = Category::StoreCorruption;
+    let withheld = plan(&diagnosis, &of_pc, &anything());
+    assert!(withheld.steps.is_empty() && withheld.notes[0].contains("withheld"), "{withheld:?}");
+    diagnosis.findings.retain(|it| it.rule == "disk-reports-errors");
+    diagnosis.findings[0].role = Role::Root;
+    assert!(plan(&diagnosis, &of_pc, &anything()).steps.is_empty());
 }
 
 #[test]

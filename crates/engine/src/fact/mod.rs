@@ -10,6 +10,7 @@ mod series;
 mod state;
 mod store;
 pub(crate) mod suspects;
+mod system;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -65,6 +66,8 @@ pub struct Facts {
     pub(crate) printed: Vec<Printed>,
     /// What the registry holds of what rules ask for.
     pub registry: Vec<RegistryFact>,
+    /// Traits of the whole system that rules ask for.
+    pub system: Vec<SystemFact>,
     /// Who holds the files that failed, and those of Windows Update.
     pub holders: Vec<HolderFact>,
     /// Whether all holders were found; `None` where the host cannot tell at all.
@@ -177,6 +180,17 @@ pub struct RegistryFact {
     pub told: String,
     /// Whether it is proof of a failure by itself.
     pub strong: bool,
+}
+
+/// A trait of the whole system that a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemFact {
+    /// The trait.
+    pub of: crate::rule::SystemTrait,
+    /// What stands there, for the citation.
+    pub told: String,
+    /// What it is about.
+    pub subject: Option<Subject>,
 }
 
 /// Somebody who holds a file, as the host tells it.

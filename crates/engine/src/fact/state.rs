@@ -6,7 +6,7 @@ use unwedge_host::probe::{Holder, Probe, ProbeOutput};
 use unwedge_host::service::StartType;
 use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
-use super::{Facts, HolderFact, Outcome, RegistryFact, ServiceFact, suspects};
+use super::{Facts, HolderFact, Outcome, RegistryFact, ServiceFact, suspects, system};
 use crate::evidence::Says;
 use crate::report::{Category, GapNote, SubjectKind};
 use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, Rule, RuleSet};
@@ -25,6 +25,7 @@ const MOST_PATHS: usize = 200;
 pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     services(host, rules, facts);
     registry(host, rules, facts);
+    system::observe(host, rules, facts);
     holders(host, facts);
     if was_locked_out(rules, facts) {
         facts.filters = suspects::filters(host, &facts.printed, &mut facts.gaps);
@@ -97,6 +98,11 @@ fn holds(test: &RegistryTest, key: Option<&Key>) -> Option<String> {
             let part = part.to_lowercase();
             text.as_ref()
                 .is_some_and(|lines| lines.iter().any(|it| it.to_lowercase().contains(&part)))
+        }
+        RegistryMust::Lack(part) => {
+            let part = part.to_lowercase();
+            let lines = text.as_deref().unwrap_or_default();
+            present && !lines.iter().any(|it| it.to_lowercase().contains(&part))
         }
     };
     fits.then(|| match (&text, present) {

@@ -7,7 +7,8 @@ use unwedge_host::KeyPath;
 
 use super::{
     EventIds, LinePredicate, Pattern, Predicate, RegistryMust, RegistryPredicate, RegistryTest,
-    RegistryWord, Rule, RuleSource, ServicePredicate, StoreState, Weight, subject_kind,
+    RegistryWord, Rule, RuleSource, ServicePredicate, StoreState, SystemTrait, Weight,
+    subject_kind,
 };
 use crate::report::{Category, Severity};
 
@@ -108,6 +109,7 @@ struct WhenFile {
     start: Option<String>,
     #[serde(default)]
     registry: Vec<RegistryFile>,
+    system: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +119,7 @@ struct RegistryFile {
     value: Option<String>,
     is: Option<Vec<RegistryWord>>,
     contains: Option<String>,
+    lacks: Option<String>,
     #[serde(default)]
     absent: bool,
 }
@@ -209,10 +212,11 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
         when.store.is_some(),
         !when.service.is_empty(),
         !when.registry.is_empty(),
+        when.system.is_some(),
     ];
     if forms.iter().filter(|&&form| form).count() != 1 {
         return Err(wrong(
-            "needs exactly one of contains or event, outcome, store, service and registry",
+            "needs exactly one of contains or event, outcome, store, service, registry and system",
         ));
     }
     if !when.registry.is_empty() {
@@ -222,6 +226,14 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
             return Err(wrong("registry needs strong = true, or the rule to list codes"));
         }
         return Ok(Predicate::Registry(RegistryPredicate { tests, strong: when.strong }));
+    }
+    if let Some(name) = &when.system {
+        return Ok(Predicate::System(match name.as_str() {
+            "restart_due" => SystemTrait::RestartDue,
+            "restart_traces" => SystemTrait::RestartTraces,
+            "driver_in_temporary_folder" => SystemTrait::DriverInTemporaryFolder,
+            _ => return Err(wrong("system is a trait that is known")),
+        }));
     }
     if when.outcome {
         return match codes {
@@ -270,16 +282,17 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
 }
 
 fn registry_test(file: RegistryFile) -> Result<RegistryTest, &'static str> {
-    let must = match (file.is, file.contains, file.absent) {
-        (None, None, false) => RegistryMust::BePresent,
-        (None, None, true) => RegistryMust::BeAbsent,
-        (Some(words), None, false) if !words.is_empty() => RegistryMust::BeOneOf(words),
-        (None, Some(text), false) => RegistryMust::Contain(text),
-        _ => return Err("a registry test has one of is, contains and absent"),
+    let must = match (file.is, file.contains, file.lacks, file.absent) {
+        (None, None, None, false) => RegistryMust::BePresent,
+        (None, None, None, true) => RegistryMust::BeAbsent,
+        (Some(words), None, None, false) if !words.is_empty() => RegistryMust::BeOneOf(words),
+        (None, Some(text), None, false) => RegistryMust::Contain(text),
+        (None, None, Some(text), false) => RegistryMust::Lack(text),
+        _ => return Err("a registry test has one of is, contains, lacks and absent"),
     };
-    let of_value = matches!(must, RegistryMust::BeOneOf(_) | RegistryMust::Contain(_));
+    let of_value = !matches!(must, RegistryMust::BePresent | RegistryMust::BeAbsent);
     if of_value && file.value.is_none() {
-        return Err("is and contains ask about a value");
+        return Err("is, contains and lacks ask about a value");
     }
     Ok(RegistryTest { key: KeyPath::new(&file.key), value: file.value, must })
 }

@@ -161,7 +161,12 @@ impl<'r> Matcher<'r> {
             set.rules.iter().enumerate().flat_map(|(i, rule)| rule.when.iter().map(move |w| (i, w)))
         {
             let Predicate::Line(line) = when else { continue };
-            if !line.logs.is_empty() && !line.logs.contains(&kind) {
+            // Words of other logs mean nothing in an event, whose words are names of data.
+            let is_meant = match line.logs.as_slice() {
+                [] => kind != LogKind::Events,
+                logs => logs.contains(&kind),
+            };
+            if !is_meant {
                 continue;
             }
             let finders = |literals: &'r [String]| literals.iter().map(Finder::new).collect();

@@ -104,12 +104,25 @@ pub enum Predicate {
     Service(ServicePredicate),
     /// What stands in the registry.
     Registry(RegistryPredicate),
+    /// A trait of the whole system that takes more than one key to see; only for notes.
+    System(SystemTrait),
+}
+
+/// Traits of a system that rules ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemTrait {
+    /// Windows waits for a restart.
+    RestartDue,
+    /// Something would be done at a restart, but nothing waits for it, or the trace is often left.
+    RestartTraces,
+    /// A driver is set up to be loaded from a folder for temporary files.
+    DriverInTemporaryFolder,
 }
 
 /// What a line must be like.
 #[derive(Debug)]
 pub struct LinePredicate {
-    /// Kinds of log it may stand in; empty is any.
+    /// Kinds of log it may stand in; empty is any but event logs.
     pub logs: Vec<LogKind>,
     /// Component of its record; `None` is any.
     pub component: Option<String>,
@@ -211,6 +224,8 @@ pub enum RegistryMust {
     BeOneOf(Vec<RegistryWord>),
     /// Its text, or one of its lines, contains this, compared without case.
     Contain(String),
+    /// It is there, and this does not stand in it, compared without case.
+    Lack(String),
 }
 
 /// A value as a rule writes it.

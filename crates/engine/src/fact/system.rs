@@ -1,0 +1,59 @@
+//! Traits of a whole system that rules ask for and that take more than one key to see.
+
+use unwedge_host::Host;
+use unwedge_host::system::pending::{self, Worth};
+use unwedge_host::system::services;
+
+use super::{Facts, SystemFact};
+use crate::report::{Subject, SubjectKind};
+use crate::rule::{Predicate, RuleSet, SystemTrait};
+
+/// Looks for what rules ask for. What a host cannot tell is no fact: keys that live in memory only
+/// are in no hive, so that not finding them says nothing.
+pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
+    let whens = || rules.rules.iter().flat_map(|rule| &rule.when);
+    let asks = |wanted: SystemTrait| {
+        whens().any(|when| matches!(when, Predicate::System(own) if *own == wanted))
+    };
+    if asks(SystemTrait::RestartDue) || asks(SystemTrait::RestartTraces) {
+        restart(host, &mut facts.system);
+    }
+    if asks(SystemTrait::DriverInTemporaryFolder) {
+        drivers(host, &mut facts.system);
+    }
+}
+
+fn restart(host: &dyn Host, found: &mut Vec<SystemFact>) {
+    for sign in pending::read(host).found.signs {
+        let of = match sign.kind.worth() {
+            Worth::Restart => SystemTrait::RestartDue,
+            Worth::Maybe => SystemTrait::RestartTraces,
+            Worth::Nothing => continue,
+        };
+        let detail = sign.detail.map_or(String::new(), |detail| format!(": {detail}"));
+        let is_file = sign.place.as_bytes().get(1) == Some(&b':');
+        let kind = if is_file { SubjectKind::File } else { SubjectKind::RegistryKey };
+        found.push(SystemFact {
+            of,
+            told: format!("{}{detail}", sign.place),
+            subject: Some(Subject { kind, name: sign.place }),
+        });
+    }
+}
+
+fn drivers(host: &dyn Host, found: &mut Vec<SystemFact>) {
+    for service in services::read(host).found.into_iter().filter(|service| service.is_driver()) {
+        let Some(image) = service.image.as_ref() else { continue };
+        let folded = image.to_lowercase().replace('/', r"\");
+        let is_temporary =
+            [r"\temp\", r"%temp%", r"%tmp%", r"\tmp\"].iter().any(|it| folded.contains(it));
+        if is_temporary {
+            let name = service.name.as_str().to_owned();
+            found.push(SystemFact {
+                of: SystemTrait::DriverInTemporaryFolder,
+                told: format!("driver {name}: {image}"),
+                subject: Some(Subject { kind: SubjectKind::Driver, name }),
+            });
+        }
+    }
+}
