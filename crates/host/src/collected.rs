@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use crate::container::is_never_a_log;
-use crate::offline_registry::{OfflineRegistry, Source};
+use crate::offline_registry::{OfflineRegistry, RegistryGap, Source};
 use crate::{
     About, Evidence, Host, HostError, HostErrorKind, Key, KeyPath, ReadSeek, Result, Service,
     ServiceName, WinPath,
@@ -223,6 +223,10 @@ impl Host for Collected {
 
     fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
         self.registry().keys_below(path)
+    }
+
+    fn registry_gaps(&self) -> Vec<RegistryGap> {
+        self.registry().gaps()
     }
 
     fn service(&self, name: &ServiceName) -> Result<Option<Service>> {

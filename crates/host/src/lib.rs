@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use change::{Change, Setting, Tool};
 pub use container::ReadSeek;
 pub use fixture::Fixture;
+pub use offline_registry::RegistryGap;
 pub use overlay::Overlay;
 pub use path::{KeyPath, ServiceName, WinPath};
 pub use probe::{Probe, ProbeOutput};
@@ -147,6 +148,11 @@ pub trait Host: Send + Sync {
         Err(HostError::not_collected("ask for", &format!("{probe:?}")))
     }
 
+    /// What was found damaged so far while keys were read; a host that reads whole answers has none.
+    fn registry_gaps(&self) -> Vec<RegistryGap> {
+        Vec::new()
+    }
+
     /// The present state of whatever `setting` names.
     fn current(&self, setting: &Setting) -> Result<Setting> {
         change::current(self, setting)
@@ -202,6 +208,9 @@ impl<H: Host + ?Sized> Host for &H {
     }
     fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
         (**self).probe(probe)
+    }
+    fn registry_gaps(&self) -> Vec<RegistryGap> {
+        (**self).registry_gaps()
     }
     fn current(&self, setting: &Setting) -> Result<Setting> {
         (**self).current(setting)

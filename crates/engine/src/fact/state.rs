@@ -31,6 +31,16 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
         facts.filters = suspects::filters(host, &facts.printed, &mut facts.gaps);
         facts.foreign_services = suspects::foreign_services(host);
     }
+    // Last: what is damaged shows only where somebody reads.
+    facts.gaps.extend(host.registry_gaps().into_iter().map(|damaged| GapNote {
+        source: damaged.source,
+        line: None,
+        what: format!(
+            "{} at bytes {} to {}",
+            damaged.gap.what, damaged.gap.at.start, damaged.gap.at.end
+        ),
+        why: damaged.gap.why.to_string(),
+    }));
 }
 
 /// Whether something failed because a file was held; only then it matters who stands before files.
