@@ -17,7 +17,7 @@ use unwedge_formats::code::Code;
 
 use crate::fact::{Facts, Operation, OperationKind, Outcome, Place, StoreReport};
 use crate::report::{Diagnosis, GapNote, Role, SCHEMA, Verdict};
-use crate::rule::{Predicate, RuleIndex, RuleSet, StoreState, Weight};
+use crate::rule::{Predicate, RegistryWorth, RuleIndex, RuleSet, StoreState, Weight};
 
 use blame::{Blame, blame};
 
@@ -259,6 +259,7 @@ fn registry_cases(
     standing: &Standing,
     cases: &mut BTreeMap<RuleIndex, Case>,
 ) {
+    let mut told_by_setup = None;
     for fact in &facts.registry {
         let rule = &rules.rules[fact.rule];
         let failed: Vec<usize> = facts
@@ -272,14 +273,20 @@ fn registry_cases(
             })
             .map(|(index, _)| index)
             .collect();
-        if !fact.strong && failed.is_empty() {
+        if fact.worth == RegistryWorth::BesideItsCode && failed.is_empty() {
             continue;
         }
         let case = cases.entry(fact.rule).or_default();
-        case.failed |= rule.weight == Weight::Root;
-        // What stands there now is in the way now, whatever the logs say of yesterday; but what
-        // SetupDiag wrote there is of yesterday itself.
-        case.resolved = fact.key.contains("SetupDiag") && upgraded(facts);
+        // What stands there now is in the way now, whatever the logs say of yesterday; but what was
+        // stored after an upgrade is of yesterday itself.
+        if fact.worth != RegistryWorth::BesideAnUpgrade {
+            case.failed |= rule.weight == Weight::Root;
+            case.resolved = false;
+        } else if let Some((index, outcome)) = last_upgrade(facts) {
+            case.failed |= rule.weight == Weight::Root;
+            case.resolved = outcome == Outcome::Succeeded;
+            told_by_setup = (outcome == Outcome::Failed).then_some(index);
+        }
         case.superseded = false;
         let subject = crate::report::Subject {
             kind: crate::report::SubjectKind::RegistryKey,
@@ -294,12 +301,20 @@ fn registry_cases(
             case.see(&operation.place, operation.code.as_slice(), &[], 1);
         }
     }
+    // What was stored accounts for the upgrade that no rule explains otherwise.
+    let unexplained = rules.index(UNEXPLAINED);
+    if let (Some(rule), Some(index)) = (unexplained, told_by_setup)
+        && cases.get(&rule).is_some_and(|case| case.operations == [index])
+    {
+        cases.remove(&rule);
+    }
 }
 
-/// Whether the last upgrade that was tried went through.
-fn upgraded(facts: &Facts) -> bool {
-    let mut upgrades = facts.operations.iter().filter(|tried| tried.kind == OperationKind::Upgrade);
-    upgrades.next_back().is_some_and(|last| last.outcome == Outcome::Succeeded)
+/// How the last upgrade ended that was tried.
+fn last_upgrade(facts: &Facts) -> Option<(usize, Outcome)> {
+    let upgrade = |tried: &Operation| tried.kind == OperationKind::Upgrade;
+    let index = facts.operations.iter().rposition(upgrade)?;
+    Some((index, facts.operations[index].outcome))
 }
 
 impl Case {

@@ -24,7 +24,7 @@ use unwedge_host::{Host, WinPath};
 
 use crate::evidence::Printed;
 use crate::report::{AboutPc, GapNote, Source, Subject};
-use crate::rule::{RuleIndex, RuleSet};
+use crate::rule::{RegistryWorth, RuleIndex, RuleSet};
 
 pub(crate) use operation::PLACEHOLDER_KB;
 pub use operation::{Key, Operation, OperationKind, Outcome};
@@ -178,8 +178,8 @@ pub struct RegistryFact {
     pub key: String,
     /// What stands there, for the citation.
     pub told: String,
-    /// Whether it is proof of a failure by itself.
-    pub strong: bool,
+    /// What that is worth.
+    pub worth: RegistryWorth,
 }
 
 /// A trait of the whole system that a rule asks for.

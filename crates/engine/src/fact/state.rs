@@ -81,7 +81,7 @@ fn registry(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
                     rule: index,
                     key: first.key.to_string(),
                     told: told.join("; "),
-                    strong: wanted.strong,
+                    worth: wanted.worth,
                 });
             }
         }

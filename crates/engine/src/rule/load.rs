@@ -7,8 +7,8 @@ use unwedge_host::KeyPath;
 
 use super::{
     EventIds, LinePredicate, Pattern, Predicate, RegistryMust, RegistryPredicate, RegistryTest,
-    RegistryWord, Rule, RuleSource, ServicePredicate, StoreState, SystemTrait, Weight,
-    subject_kind,
+    RegistryWord, RegistryWorth, Rule, RuleSource, ServicePredicate, StoreState, SystemTrait,
+    Weight, subject_kind,
 };
 use crate::report::{Category, Severity};
 
@@ -101,6 +101,8 @@ struct WhenFile {
     coded: bool,
     #[serde(default)]
     strong: bool,
+    #[serde(default)]
+    stored: bool,
     #[serde(default)]
     outcome: bool,
     store: Option<String>,
@@ -222,10 +224,16 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
     if !when.registry.is_empty() {
         let tests = when.registry.into_iter().map(registry_test);
         let tests = tests.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        if !when.strong && codes.is_empty() {
-            return Err(wrong("registry needs strong = true, or the rule to list codes"));
-        }
-        return Ok(Predicate::Registry(RegistryPredicate { tests, strong: when.strong }));
+        let worth = match (when.strong, when.stored) {
+            (true, false) => RegistryWorth::Alone,
+            (false, true) => RegistryWorth::BesideAnUpgrade,
+            (false, false) if !codes.is_empty() => RegistryWorth::BesideItsCode,
+            (false, false) => {
+                return Err(wrong("registry needs strong, stored, or a rule with codes"));
+            }
+            (true, true) => return Err(wrong("what is only stored proves nothing by itself")),
+        };
+        return Ok(Predicate::Registry(RegistryPredicate { tests, worth }));
     }
     if let Some(name) = &when.system {
         return Ok(Predicate::System(match name.as_str() {

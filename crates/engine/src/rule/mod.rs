@@ -197,9 +197,20 @@ pub struct ServicePredicate {
 pub struct RegistryPredicate {
     /// All of these must hold.
     pub tests: Vec<RegistryTest>,
-    /// Whether it is proof of a failure by itself; else it counts when something failed with one
-    /// of the rule's codes.
-    pub strong: bool,
+    /// What it is worth.
+    pub worth: RegistryWorth,
+}
+
+/// What it is worth that the registry holds something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistryWorth {
+    /// It is proof of a failure by itself.
+    Alone,
+    /// It is a reason when something failed with one of the rule's codes.
+    BesideItsCode,
+    /// It was stored when an upgrade failed once: a reason when the last upgrade told of in the
+    /// evidence failed, else only worth knowing.
+    BesideAnUpgrade,
 }
 
 /// What one key or value must be like.
