@@ -173,9 +173,8 @@ impl Rule {
     /// logs; the rules that come with unwedge are checked by its tests.
     pub fn check(&self) -> Result<(), RuleError> {
         for (number, when) in (1..).zip(&self.when) {
-            let Predicate::Line(LinePredicate { pattern: Some(pattern), .. }) = when else {
-                continue;
-            };
+            let Predicate::Line(line) = when else { continue };
+            let Some(pattern) = &line.pattern else { continue };
             let regex = pattern
                 .compile()
                 .map_err(|source| RuleError::Pattern { when: number, source: Box::new(source) })?;
@@ -276,7 +275,7 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
     if !events.is_empty() {
         logs = vec![LogKind::Events];
     }
-    Ok(Predicate::Line(LinePredicate {
+    Ok(Predicate::Line(Box::new(LinePredicate {
         events,
         logs,
         component: when.component,
@@ -286,7 +285,7 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
         pattern: when.pattern.map(Pattern::new),
         coded: if when.coded { codes.to_vec() } else { Vec::new() },
         strong: when.strong,
-    }))
+    })))
 }
 
 fn registry_test(file: RegistryFile) -> Result<RegistryTest, &'static str> {

@@ -95,7 +95,7 @@ pub struct RuleSource {
 #[derive(Debug)]
 pub enum Predicate {
     /// A line of a log.
-    Line(LinePredicate),
+    Line(Box<LinePredicate>),
     /// An operation failed with one of the rule's codes, and no line tells more.
     Outcome,
     /// The state of the component store at the end of the evidence.
