@@ -303,6 +303,8 @@ fn reported_events_tell_title_code_and_zone() {
         assert_eq!(zone_of(LogKind::ReportingEvents, line.as_bytes()), Some(180));
         assert_eq!(recognise(line.as_bytes()), Some(LogKind::ReportingEvents));
     }
+    let uncategorised = event("182", "80070020", "Failure", "").replace("\t101\t", "\t");
+    assert_eq!(said(LogKind::ReportingEvents, &uncategorised), "");
     let line = event("182", "80070020", "Failure", "");
     let found = head(LogKind::ReportingEvents, line.as_bytes()).unwrap();
     assert_eq!(
@@ -778,6 +780,20 @@ fn a_cut_off_export_keeps_what_was_whole() {
     );
     assert_eq!((parsed.items.len(), parsed.gaps.len()), (0, 1));
     assert_eq!(event_lines("nothing of the kind").gaps.len(), 1);
+}
+
+#[test]
+fn an_event_stays_one_line_whatever_its_names_hold() {
+    let list = |provider: &str, number: &str| {
+        format!("TimeCreated  : 23.07.2017 10:11:12\nProviderName : {provider}\nId : {number}\n\n")
+    };
+    assert_eq!(
+        lines_of(&list("A B\rC=\"d\"", "19")),
+        ["2017-07-23T10:11:12.0000000Z Info A_B_C__d_ 19 -"]
+    );
+    // Numbers of events have 16 bits.
+    let parsed = event_lines(&list("A", "123456"));
+    assert_eq!((parsed.items.len(), parsed.gaps.len()), (0, 1));
 }
 
 #[test]

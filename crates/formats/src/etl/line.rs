@@ -127,7 +127,10 @@ fn number(number: u32, to: &mut Vec<u8>) {
 
 /// A component is one word, so that the line can be taken apart again.
 fn component(name: &[u8], to: &mut Vec<u8>) {
-    if name.is_ascii() {
+    if name.is_empty() {
+        // A line without one would be taken for the rest of the line before.
+        to.extend_from_slice(b"Unnamed");
+    } else if name.is_ascii() {
         to.extend(name.iter().map(|&b| if b <= b' ' { b'_' } else { b }));
     } else {
         let name = String::from_utf8_lossy(name);
@@ -218,6 +221,7 @@ mod tests {
             "  a \"b\" ",
             "2025/03/17 15:43:15.1571414 1234567 7716  ALongComponentOfWindows   a \"b\" \n",
         );
+        check(0, b"", "x", "2025/03/17 15:43:15.1571414 0     7716  Unnamed         x\n");
         check(0, b"a b", "", "2025/03/17 15:43:15.1571414 0     7716  a_b             \n");
     }
 

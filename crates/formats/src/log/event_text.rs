@@ -11,7 +11,7 @@ mod table;
 mod xml;
 
 use super::LocalTime;
-use super::events::push_value;
+use super::events::{push_value, push_word};
 use super::reporting_events::title_in;
 use crate::code::codes_in;
 use crate::{Gap, GapReason, Parsed};
@@ -88,10 +88,10 @@ struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// The canonical line; `None` when the event has no time, provider or number.
+    /// The canonical line; `None` when the event has no time, provider or number of 16 bits.
     fn line(&self) -> Option<EventLine> {
         use std::fmt::Write;
-        let (time, number) = (self.time?, self.number?);
+        let (time, number) = (self.time?, u16::try_from(self.number?).ok()?);
         if self.provider.is_empty() {
             return None;
         }
@@ -102,16 +102,10 @@ impl Event<'_> {
             Some(3) => "Warning",
             _ => "Info",
         };
-        let channel = if self.channel.is_empty() { "-" } else { self.channel };
-        let mut text = String::new();
-        write!(
-            text,
-            "{whole}.{:07}Z {level} {} {number} {}",
-            time.ticks,
-            self.provider.replace(' ', "_"),
-            channel.replace(' ', "_")
-        )
-        .expect("a string takes everything");
+        let mut text = format!("{whole}.{:07}Z {level} ", time.ticks);
+        push_word(&mut text, self.provider);
+        write!(text, " {number} ").expect("a string takes everything");
+        push_word(&mut text, self.channel);
         for (name, value) in &self.data {
             push_value(&mut text, name, value);
         }

@@ -83,7 +83,7 @@ pub fn event_values(text: &str) -> impl Iterator<Item = (&str, &str)> {
 /// Writes a datum behind an event's line, as this form has it.
 pub fn push_value(line: &mut String, name: &str, value: &str) {
     line.push(' ');
-    line.extend(name.chars().map(|c| if c == ' ' || c == '=' || c == '"' { '_' } else { c }));
+    push_word(line, name);
     line.push('=');
     let plain = |c: char| !c.is_control() && !matches!(c, ' ' | '"' | '=');
     if !value.is_empty() && value.chars().all(plain) {
@@ -104,6 +104,15 @@ pub fn push_value(line: &mut String, name: &str, value: &str) {
         was_blank = is_blank;
     }
     line.push('"');
+}
+
+/// Writes a name so that it stays one word of the line; nothing at all becomes `-`.
+pub(super) fn push_word(line: &mut String, word: &str) {
+    if word.is_empty() {
+        line.push('-');
+    }
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=');
+    line.extend(word.chars().map(|c| if is_plain(c) { c } else { '_' }));
 }
 
 /// How long the value at the start of `text` is, with its quotes.

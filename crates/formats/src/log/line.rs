@@ -109,7 +109,7 @@ fn local_time(line: &[u8]) -> Option<LocalTime> {
 
 fn two(line: &[u8], at: usize) -> Option<u8> {
     let (tens, ones) = (line[at].wrapping_sub(b'0'), line[at + 1].wrapping_sub(b'0'));
-    (tens < 10 && ones < 10).then_some(tens * 10 + ones)
+    (tens < 10 && ones < 10).then(|| tens * 10 + ones)
 }
 
 /// The sequence number that opens the text of a CSI record; it counts from 1 since the servicing
@@ -223,6 +223,8 @@ mod tests {
             b" Expected: {l:32}",
             b"2020-02-04 17:17:12 Info CBS no comma at all here",
             b"2020-13-04 17:17:12, Info                  CBS    month",
+            b"2020-02-04 F7:17:12, Info                  CBS    what is no digit",
+            b"2020-\xd0\xd0-04 17:17:12, Info                  CBS    what is no digit",
             b"2020-02-04 17:17:12, Whatever              CBS    level",
             b"CSIPERF:TXCOMMIT;21805",
         ] {

@@ -68,8 +68,10 @@ pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
     let mut fields = text.split('\t');
     let event = fields.next()?;
     let number = event.split(' ').next()?.parse().ok()?;
-    let (_, update, _, result, client) =
-        (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    // The category is the same for all events.
+    fields.next().filter(|category| *category == "101")?;
+    let (update, _, result, client) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let sentence = fields.nth(2).unwrap_or("");
     let code = hex_code(result).unwrap_or(Code(0));
     let (action, outcome) = meaning(number)?;

@@ -21,7 +21,8 @@ impl Scan {
     /// Looks at every place where a cell may begin, once.
     pub(super) fn of(hive: &Hive<'_>) -> Scan {
         let mut scan = Scan { pairs: Vec::new(), entry: None };
-        let mut window = vec![0; WINDOW_BYTES + SEEN_BYTES];
+        let length = WINDOW_BYTES.min(hive.bins_bytes as usize) + SEEN_BYTES;
+        let mut window = vec![0; length];
         let mut start = 0_u64;
         while start < u64::from(hive.bins_bytes) {
             let count = hive.image.read_through(BASE_BYTES as u64 + start, &mut window);
