@@ -117,6 +117,13 @@ fn a_fixture_written_and_read_again_is_the_same() {
 }
 
 #[test]
+fn a_word_of_several_words_and_stray_line_ends_survive_being_written_down() {
+    let text = "//- update \"KB5034441 (2026-01)\"\n//- reg HKLM\\A\nb = sz:c\r\r\r\n";
+    let once = Fixture::parse(text).unwrap().text();
+    assert_eq!(Fixture::parse(&once).unwrap().text(), once);
+}
+
+#[test]
 fn every_content_of_a_file_survives_being_written_down() {
     let mut contents: Vec<Vec<u8>> = [
         "",

@@ -8,12 +8,9 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
 use super::ReadSeek;
-use super::budget::{Budget, Counted, FREE_BYTES, Guarded, MOST_RATIO};
+use super::budget::{Budget, Counted, Guarded};
 use super::form::Form;
-use super::tar;
-
-/// A cabinet finds its files by going through all of them.
-const MOST_IN_A_CABINET: usize = 1_000;
+use super::{cabinet, tar};
 
 /// Bytes of a file or of a member.
 pub(super) enum Content<'c> {
@@ -91,7 +88,7 @@ pub(super) fn each(
             file.rewind()?;
             let done = match form {
                 Form::Zip => zip(BufReader::new(file), size, want, budget, take),
-                Form::Cabinet => cabinet(file, size, want, budget, take),
+                Form::Cabinet => cabinet::each(file, size, want, budget, take),
                 _ => seven_zip(file, size, want, budget, take),
             };
             if let Some(held) = held {
@@ -109,7 +106,7 @@ fn stream<'c>(content: Content<'c>) -> Box<dyn Read + 'c> {
     }
 }
 
-fn damaged(why: impl ToString) -> Error {
+pub(super) fn damaged(why: impl ToString) -> Error {
     Error::new(ErrorKind::InvalidData, why.to_string())
 }
 
@@ -175,58 +172,7 @@ fn zip_error(error: zip::result::ZipError) -> Error {
     }
 }
 
-fn cabinet(
-    file: impl Read + Seek,
-    size_bytes: u64,
-    want: Want,
-    budget: &Budget,
-    take: &mut Take<'_>,
-) -> Result<()> {
-    let mut cabinet = cab::Cabinet::new(file)?;
-    let mut files: Vec<(String, bool)> = Vec::new();
-    for folder in cabinet.folder_entries() {
-        // A block holds at most 32 KB ([MS-CAB] 2.4, CFDATA).
-        let most = u64::from(folder.num_data_blocks()) << 15;
-        let is_bomb = most > FREE_BYTES && most / MOST_RATIO > size_bytes;
-        files.extend(folder.file_entries().map(|file| (file.name().to_owned(), is_bomb)));
-    }
-    let input = Cell::new(size_bytes);
-    let mut seen = std::collections::HashSet::new();
-    let too_many = files.len() > MOST_IN_A_CABINET;
-    for (index, (name, is_bomb)) in files.iter().take(MOST_IN_A_CABINET).enumerate() {
-        let is_first = seen.insert(name);
-        if !want.includes(index) {
-            continue;
-        }
-        let flow = match want {
-            Want::Names => take(entry(index, name, Ok(&mut std::io::empty()))),
-            _ if !is_first => {
-                let why = "a second file of this name in a cabinet: unpack it and give the folder";
-                take(entry(index, name, Err(damaged(why))))
-            }
-            _ if *is_bomb => {
-                let why = format!("unpacks to more than {MOST_RATIO} times its size");
-                take(entry(index, name, Err(damaged(why))))
-            }
-            _ => match cabinet.read_file(name) {
-                Ok(reader) => {
-                    let mut content = Guarded::new(reader, &input, budget);
-                    take(entry(index, name, Ok(&mut content)))
-                }
-                Err(why) => take(entry(index, name, Err(why))),
-            },
-        };
-        if flow.is_break() {
-            return Ok(());
-        }
-    }
-    match too_many {
-        true => Err(damaged(format!("only its first {MOST_IN_A_CABINET} files are looked at"))),
-        false => Ok(()),
-    }
-}
-
-fn entry<'e>(index: usize, name: &str, content: Result<&'e mut dyn Read>) -> Entry<'e> {
+pub(super) fn entry<'e>(index: usize, name: &str, content: Result<&'e mut dyn Read>) -> Entry<'e> {
     Entry { index, name: Some(name.to_owned()), content }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing is ever unpacked to disk. Sizes, ratios, depth and numbers are bounded.
 
 mod budget;
+mod cabinet;
 mod form;
 mod level;
 mod name;

@@ -181,6 +181,28 @@ fn a_damaged_member_does_not_lose_the_others() {
 }
 
 #[test]
+fn a_file_of_a_cabinet_that_lies_behind_its_data_is_told() {
+    let files: [(&str, &[u8]); 2] = [("a.log", b"first"), ("b.log", b"second")];
+    let whole = cabinet(&files);
+    // The place of the second file in the data stands 12 bytes before its name.
+    let name = whole.windows(5).position(|it| it == b"b.log").unwrap();
+    let mut bytes = whole.clone();
+    bytes[name - 12..name - 8].copy_from_slice(&12_u32.to_le_bytes());
+    let told = told(&bytes);
+    assert_eq!(told[0], ("file!a.log".to_owned(), Ok(b"first".to_vec())));
+    assert!(error_of(&told, "file!b.log").contains("behind the end"), "{told:?}");
+    bytes[name - 12..name - 8].copy_from_slice(&11_u32.to_le_bytes());
+    assert_eq!(error_of_none(&bytes), 2);
+}
+
+/// How many members there are, none of which is an error.
+fn error_of_none(bytes: &[u8]) -> usize {
+    let told = told(bytes);
+    assert!(told.iter().all(|(_, content)| content.is_ok()), "{told:?}");
+    told.len()
+}
+
+#[test]
 fn a_container_cut_off_anywhere_is_an_error_and_no_panic() {
     let lines = text(1_000);
     let files: [(&str, &[u8]); 2] = [("a.log", &lines), ("b.log", &lines)];
