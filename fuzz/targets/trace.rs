@@ -1,0 +1,4 @@
+//! See `unwedge_fuzz_entry::trace`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| unwedge_fuzz_entry::trace(bytes));
