@@ -1,4 +1,7 @@
 //! Embeds every `rules/<id>/rule.toml`, so that the executable is one file.
+//!
+//! TOML is for those who write rules; read at every start it would take longer than many a log.
+//! What is embedded is the same as JSON.
 
 use std::path::Path;
 use std::{env, fs};
@@ -18,7 +21,10 @@ fn main() {
         let file = folder.join("rule.toml").canonicalize().expect("it was just seen");
         println!("cargo::rerun-if-changed={}", file.display());
         let id = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
-        list.push_str(&format!("    ({id:?}, include_str!({:?})),\n", file.display().to_string()));
+        let text = fs::read_to_string(&file).expect("a rule is text");
+        let rule: serde_json::Value =
+            toml::from_str(&text).unwrap_or_else(|error| panic!("rules/{id}/rule.toml: {error}"));
+        list.push_str(&format!("    ({id:?}, {:?}),\n", rule.to_string()));
     }
     list.push_str("]\n");
     let out = Path::new(&env::var("OUT_DIR").expect("set by cargo")).join("rules.rs");

@@ -18,6 +18,9 @@ pub enum RuleError {
     /// Not the TOML a rule is written in.
     #[error(transparent)]
     Toml(#[from] toml::de::Error),
+    /// Not the JSON as which a rule is embedded.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
     /// The pattern of a predicate is no regular expression.
     #[error("[[when]] number {when}: bad pattern")]
     Pattern {
@@ -129,7 +132,15 @@ struct RegistryFile {
 impl Rule {
     /// Reads the rule `id` from its TOML text.
     pub fn parse(id: &str, text: &str) -> Result<Rule, RuleError> {
-        let file: RuleFile = toml::from_str(text)?;
+        Rule::new(id, toml::from_str(text)?)
+    }
+
+    /// Reads the rule `id` from the JSON as which the build embeds it.
+    pub(super) fn embedded(id: &str, json: &str) -> Result<Rule, RuleError> {
+        Rule::new(id, serde_json::from_str(json)?)
+    }
+
+    fn new(id: &str, file: RuleFile) -> Result<Rule, RuleError> {
         let codes = file
             .codes
             .iter()

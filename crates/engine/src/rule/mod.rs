@@ -280,7 +280,7 @@ impl RuleSet {
         let files: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
         let rules = files
             .iter()
-            .map(|(id, text)| match Rule::parse(id, text) {
+            .map(|(id, json)| match Rule::embedded(id, json) {
                 Ok(rule) => rule,
                 Err(error) => panic!("rules/{id}/rule.toml: {error}"),
             })
