@@ -155,19 +155,21 @@ impl Log {
         })?
     }
 
+    /// Whether it is an event log as Windows writes it.
+    pub(crate) fn is_event_log(&self) -> bool {
+        self.form == Form::Events
+    }
+
     /// Reads an event log; `visit` gets the wanted events and what could not be read.
     ///
-    /// Gives the size in bytes and the number of records, or `None` when it is no event log.
+    /// Gives the size in bytes and the number of records.
     pub(crate) fn read_events(
         &self,
         host: &dyn Host,
         wanted: &Wanted,
         visit: &mut dyn FnMut(Seen),
-    ) -> Option<std::io::Result<(u64, u64)>> {
-        if self.form != Form::Events {
-            return None;
-        }
-        Some(self.read(host, |reader| form::events(reader, wanted, visit)).and_then(|read| read))
+    ) -> std::io::Result<(u64, u64)> {
+        self.read(host, |reader| form::events(reader, wanted, visit)).and_then(|read| read)
     }
 
     /// Reads a trace or an export as text; `None` when it is neither.

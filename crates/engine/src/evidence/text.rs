@@ -28,9 +28,9 @@ impl<'r> Text<'r> {
     pub(crate) fn read(&mut self, most: usize, into: &mut Vec<u8>) -> std::io::Result<usize> {
         let most = if self.begun { most } else { most.max(ENCODING_BYTES) };
         let kept = into.len();
-        into.resize(kept + most, 0);
-        let (read, result) = read_full(self.reader, &mut into[kept..]);
-        into.truncate(kept + read);
+        // Never more than there is: most files of a PC are far smaller than a block.
+        let result = (&mut *self.reader).take(most as u64).read_to_end(into);
+        let read = into.len() - kept;
         if !self.begun {
             self.begun = true;
             self.decoder = Decoder::new(Encoding::of(&into[kept..]));
@@ -41,19 +41,6 @@ impl<'r> Text<'r> {
             into.truncate(kept);
             decoder.decode(&self.raw, into);
         }
-        result.map(|()| read)
+        result.map(|_| read)
     }
-}
-
-fn read_full(reader: &mut dyn Read, into: &mut [u8]) -> (usize, std::io::Result<()>) {
-    let mut filled = 0;
-    while filled < into.len() {
-        match reader.read(&mut into[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Err(error)),
-        }
-    }
-    (filled, Ok(()))
 }

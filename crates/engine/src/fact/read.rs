@@ -21,9 +21,11 @@ use crate::rule::{Matcher, RuleSet};
 /// Bytes searched at a time: what was just read is still in the cache of the processor's core.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// Files from this size on, as stored, are worth a second thread.
-const LARGE_BYTES: u64 = 4 << 20;
+pub(super) const LARGE_BYTES: u64 = 4 << 20;
 /// At most so many blocks wait to be read: a slow reader must not fill the memory.
 const BLOCKS_AHEAD: usize = 8;
+/// Events are handed to another thread by so many.
+const EVENTS_AT_ONCE: usize = 256;
 /// At most so many gaps a file are told apart; more are counted.
 const MOST_GAPS: usize = 20;
 /// Jumps in the numbering of CSI records, in the head of a file, that show an excerpt.
@@ -113,11 +115,8 @@ fn read_one(
 ) -> Part {
     let large = log.stored_bytes >= LARGE_BYTES;
     let mut gaps = Gaps { source: &log.source, told: 0, more: 0 };
-    let size = if let Some(read) = log.read_events(host, wanted, &mut |seen| match seen {
-        Seen::Event(event) => scan.event(&event),
-        Seen::Gap(gap) => binary_gap(&gap, &mut scan.part, &mut gaps),
-    }) {
-        read.map(|(size, records)| {
+    let size = if log.is_event_log() {
+        events(host, log, wanted, large, &mut scan, &mut gaps).map(|(size, records)| {
             scan.set_lines(records);
             size
         })
@@ -143,6 +142,43 @@ fn read_one(
         scan.part.gaps.push(gap(&log.source, None, "records", &why));
     }
     scan.end()
+}
+
+/// Reads an event log; gives its size in bytes and its number of records.
+///
+/// In a large one the wanted events are looked at while further ones are searched for.
+fn events(
+    host: &dyn Host,
+    log: &Log,
+    wanted: &Wanted,
+    large: bool,
+    scan: &mut Scan<'_, '_>,
+    gaps: &mut Gaps<'_>,
+) -> std::io::Result<(u64, u64)> {
+    let mut take = |seen| match seen {
+        Seen::Event(event) => scan.event(&event),
+        Seen::Gap(gap) => binary_gap(&gap, &mut scan.part, gaps),
+    };
+    if !large {
+        return log.read_events(host, wanted, &mut take);
+    }
+    thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel::<Vec<Seen>>(BLOCKS_AHEAD);
+        let looking = scope.spawn(move || receive.into_iter().flatten().for_each(take));
+        let mut some = Vec::with_capacity(EVENTS_AT_ONCE);
+        let read = log.read_events(host, wanted, &mut |seen| {
+            some.push(seen);
+            if some.len() == EVENTS_AT_ONCE {
+                let full = std::mem::replace(&mut some, Vec::with_capacity(EVENTS_AT_ONCE));
+                // Only a panic of the other side closes the channel, and joining tells of it.
+                let _ = send.send(full);
+            }
+        });
+        let _ = send.send(some);
+        drop(send);
+        looking.join().expect("looking at events does not panic");
+        read
+    })
 }
 
 /// Tells a gap of a file that has no lines, by its bytes.

@@ -3,6 +3,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use proptest::prelude::*;
+use unwedge_formats::evtx::{Event, EvtxBuilder};
 use unwedge_host::{About, Evidence, Host, HostError, ReadSeek};
 
 use super::{Facts, observe_in_blocks, read};
@@ -37,9 +38,12 @@ impl Host for Memory {
 
     fn evidence(&self) -> unwedge_host::Result<Vec<Evidence>> {
         let files = self.files.as_ref().ok_or(HostError::not_collected("list", "evidence"))?;
-        let listed = |(name, _): &(&str, Content)| Evidence {
+        let listed = |(name, content): &(&str, Content)| Evidence {
             source: (*name).into(),
-            size_bytes: 0,
+            size_bytes: match content {
+                Content::Bytes(bytes) | Content::Breaks(bytes) => bytes.len() as u64,
+                Content::Closed => 0,
+            },
             modified: None,
         };
         Ok(files.iter().map(listed).collect())
@@ -322,4 +326,32 @@ fn what_is_no_log_is_listed_with_the_reason() {
         let facts = facts(content.as_bytes());
         assert_eq!((facts.sources[0].kind.as_str(), gap(&facts)), (kind, (None, "the file", why)));
     }
+}
+
+#[test]
+fn all_events_of_a_log_that_is_read_on_two_threads_are_seen() {
+    const CHUNKS: u64 = 70;
+    let mut log = EvtxBuilder::new();
+    for second in 0..CHUNKS {
+        let event = Event {
+            time: 134_118_144_000_000_000 + second * 10_000_000,
+            provider: "Microsoft-Windows-WindowsUpdateClient".into(),
+            id: 20,
+            level: 2,
+            channel: "System".into(),
+            data: vec![
+                ("errorCode".into(), "0x80070020".into()),
+                ("updateTitle".into(), r"Failed on file C:\a.dll".into()),
+            ],
+            ..Event::default()
+        };
+        log = log.next_chunk().event(&event);
+    }
+    let mut bytes = log.build();
+    assert!(bytes.len() as u64 >= read::LARGE_BYTES);
+    bytes.truncate(bytes.len() - 30_000);
+    let facts = facts(&bytes);
+    assert_eq!(sighted(&facts), (1..=CHUNKS).collect::<Vec<_>>());
+    assert_eq!((facts.sources[0].lines, facts.sources[0].size_bytes), (CHUNKS, bytes.len() as u64));
+    assert_eq!(gap(&facts).2, "cut off in the middle");
 }
