@@ -217,18 +217,25 @@ fn same_end(known: &Operation, new: &Operation) -> bool {
         (Some(before), Some(after)) => (0..=SAME_END_SECONDS).contains(&(after - before)),
         _ => false,
     };
+    let same_code = match (known.code, new.code) {
+        (Some(one), Some(other)) => one.same_cause_as(other),
+        _ => true,
+    };
+    known.kind == new.kind
+        && known.outcome == new.outcome
+        && near
+        && same_code
+        && shares_a_name(known, new)
+}
+
+/// Whether two operations have a name in common, or one of them has none.
+fn shares_a_name(known: &Operation, new: &Operation) -> bool {
     let names = |operation: &Operation| {
         let name = operation.subject.as_ref().map(|subject| subject.name.to_lowercase());
         operation.id.iter().map(|id| id.to_lowercase()).chain(name).collect::<Vec<_>>()
     };
     let (ours, theirs) = (names(known), names(new));
-    let same =
-        ours.is_empty() || theirs.is_empty() || ours.iter().any(|name| theirs.contains(name));
-    let same_code = match (known.code, new.code) {
-        (Some(one), Some(other)) => one.same_cause_as(other),
-        _ => true,
-    };
-    known.kind == new.kind && known.outcome == new.outcome && near && same && same_code
+    ours.is_empty() || theirs.is_empty() || ours.iter().any(|name| theirs.contains(name))
 }
 
 /// Keeps the fuller telling of each part.
