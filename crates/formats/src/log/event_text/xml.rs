@@ -33,6 +33,7 @@ pub(super) fn read(text: &str) -> Parsed<EventLine> {
     let mut open: Option<Open> = None;
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
+        let (was_open, told) = (open.is_some(), parsed.items.len());
         match reader.read_event() {
             Ok(Xml::Eof) => break,
             Ok(Xml::Start(tag)) => start(&tag, &mut open),
@@ -62,6 +63,11 @@ pub(super) fn read(text: &str) -> Parsed<EventLine> {
                 parsed.gaps.push(Gap { why, ..gap(at, text.len(), 0) });
                 break;
             }
+        }
+        // An event without a provider, a number or a time is no line.
+        if was_open && open.is_none() && parsed.items.len() == told {
+            let to = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
+            parsed.gaps.push(gap(at, to.min(text.len()), 0));
         }
     }
     if open.is_some() {
