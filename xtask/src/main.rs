@@ -16,6 +16,9 @@ use clap::Parser;
 enum Chore {
     /// Measure unwedge beside the tools that people use for the same work
     Bench(bench::Options),
+    /// Do one piece of work that the bench compares
+    #[command(hide = true, subcommand)]
+    Work(bench::Work),
     /// Print what an expert finds in real evidence beside what unwedge says of it
     Truth,
 }
@@ -23,7 +26,8 @@ enum Chore {
 fn main() -> ExitCode {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in it");
     let done = match Chore::parse() {
-        Chore::Bench(options) => bench::run(&options),
+        Chore::Bench(options) => bench::run(project, &options),
+        Chore::Work(work) => bench::work(&work),
         Chore::Truth => truth::run(project),
     };
     match done {

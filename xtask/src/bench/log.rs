@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use jiff::civil::DateTime;
 
+use super::random::Random;
+
 /// Changes with every change of what is written, so that an old file is not taken for a new one.
 pub(super) const VERSION: u32 = 2;
 /// What the update that fails at the end could not open.
@@ -51,7 +53,17 @@ pub(super) struct Written {
 
 /// Writes a log of about `size_bytes`.
 pub(super) fn write(into: &mut dyn Write, size_bytes: u64) -> io::Result<Written> {
+    write_from(into, size_bytes, 0)
+}
+
+/// Writes a log that begins so many days later.
+pub(super) fn write_from(
+    into: &mut dyn Write,
+    size_bytes: u64,
+    days_later: u32,
+) -> io::Result<Written> {
     let mut log = Log::new(into);
+    log.seconds = i64::from(days_later) * 86_400;
     log.into.write_all(b"\xef\xbb\xbf")?;
     let mut run = 0_u64;
     while log.bytes + LAST_BYTES < size_bytes {
@@ -79,23 +91,6 @@ pub(super) fn write(into: &mut dyn Write, size_bytes: u64) -> io::Result<Written
     Ok(Written { lines: log.lines, lock_line })
 }
 
-/// SplitMix64: the same numbers for ever, and nothing to depend on.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn of<'a>(&mut self, items: &[&'a str]) -> &'a str {
-        items[self.below(items.len() as u64) as usize]
-    }
-}
-
 struct Log<'w> {
     into: &'w mut dyn Write,
     random: Random,
@@ -115,7 +110,7 @@ impl<'w> Log<'w> {
 
     fn new(into: &'w mut dyn Write) -> Self {
         let head = (-1, String::new());
-        let random = Random(0x5EED_0F0D);
+        let random = Random::new(0x5EED_0F0D);
         Log { into, random, bytes: 3, lines: 0, seconds: 0, sequence: 0, sessions: 0, head }
     }
 

@@ -7,8 +7,6 @@ use anyhow::Context;
 
 /// A process that ended.
 pub(super) struct Finished {
-    /// From its start to its end.
-    pub(super) seconds: f64,
     /// What it wrote.
     pub(super) stdout: Vec<u8>,
     /// Whether it ended with 0; a diagnosis of a failing PC does not.
@@ -17,14 +15,29 @@ pub(super) struct Finished {
 
 /// Runs `command` to its end.
 pub(super) fn finished(command: &mut Command) -> anyhow::Result<Finished> {
-    let start = Instant::now();
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("could not run {:?}", command.get_program()))?;
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(Finished { seconds, stdout: output.stdout, success: output.status.success() })
+    Ok(Finished { stdout: output.stdout, success: output.status.success() })
+}
+
+/// Runs `command` without listening to it; gives the seconds from its start to its end.
+pub(super) fn silent(command: &mut Command) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    let ran = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    ran.with_context(|| format!("could not run {:?}", command.get_program()))?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// The most memory that some runs held.
+pub(super) fn peak_of(command: &dyn Fn() -> Command) -> anyhow::Result<Option<u64>> {
+    let mut most = None;
+    for _ in 0..3 {
+        most = most.max(peak_bytes(&mut command())?);
+    }
+    Ok(most)
 }
 
 /// The most memory that `command` held; `None` where the system does not tell.
@@ -32,7 +45,8 @@ pub(super) fn finished(command: &mut Command) -> anyhow::Result<Finished> {
 /// The kernel keeps the highest mark of a running process, and it only rises, so the last look
 /// before the end is right to within what was claimed in the last moment.
 pub(super) fn peak_bytes(command: &mut Command) -> anyhow::Result<Option<u64>> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let mut most = None;
     while child.try_wait()?.is_none() {
