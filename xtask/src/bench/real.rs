@@ -69,11 +69,11 @@ impl Real {
     /// The traces of one PC, so many times over, each time in a folder of its own.
     pub(super) fn traces(&self, shelf: &Shelf, times: u64) -> anyhow::Result<Option<PathBuf>> {
         let Some(packed) = self.file(TRACES) else { return Ok(None) };
-        let folder = shelf.join(&format!("real-traces-{times}"));
+        let folder = shelf.join(&format!("real-etl-{times}"));
         for number in 0..times {
             let folder = folder.join(number.to_string());
             if !folder.exists() {
-                unpack_tar(&packed, &folder)?;
+                unpack_traces(&packed, &folder)?;
             }
         }
         Ok(Some(folder))
@@ -82,7 +82,7 @@ impl Real {
     /// A folder with evidence of all kinds, although not of one PC.
     pub(super) fn folder(&self, shelf: &Shelf) -> anyhow::Result<Option<PathBuf>> {
         let Some(root) = &self.0 else { return Ok(None) };
-        let folder = shelf.join("real-folder");
+        let folder = shelf.join("real-folder-2");
         for name in FOLDER {
             let from = root.join(name);
             let bare = name.trim_end_matches(".xz").trim_end_matches(".gz");
@@ -96,7 +96,7 @@ impl Real {
         if let Some(packed) = self.file(TRACES)
             && !traces.exists()
         {
-            unpack_tar(&packed, &traces)?;
+            unpack_traces(&packed, &traces)?;
         }
         Ok(Some(folder))
     }
@@ -126,14 +126,17 @@ fn unpacked(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn unpack_tar(path: &Path, folder: &Path) -> anyhow::Result<()> {
+/// Unpacks the traces of an archive, and nothing that lies beside them.
+fn unpack_traces(path: &Path, folder: &Path) -> anyhow::Result<()> {
     let content = unpacked(path)?;
     let mut archive = tar::Archive::new(content.as_slice());
     let started = folder.with_extension("part");
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
-        if let Some(name) = path.file_name().filter(|_| entry.header().entry_type().is_file()) {
+        if let Some(name) =
+            path.file_name().filter(|_| path.extension().is_some_and(|it| it == "etl"))
+        {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
             write_whole(&started.join(name), &bytes)?;
