@@ -586,6 +586,7 @@ fn the_smaller_logs_are_read() {
             r"Install Failed(Code(0xc0000043)) | MoveFile \??\C:\Windows\a.dll |  | poqexec",
         ),
         (LogKind::PoqExec, r"1d9a3f0c8b2e4d1: 30,0: CreateFile \??\C:\Windows\b.dll", ""),
+        (LogKind::PoqExec, r"1d9a3f0c8b2e4d1: 2f,C: a number that no operation ends with", ""),
         (
             LogKind::SetupDiag,
             "Error: SetupDiag reports abrupt down-level failure. Last Operation: x, Error: 0x80070032",
@@ -779,6 +780,8 @@ fn a_cut_off_export_keeps_what_was_whole() {
         "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>",
     );
     assert_eq!((parsed.items.len(), parsed.gaps.len()), (0, 1));
+    let nameless = "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'></Event>";
+    assert_eq!(event_lines(nameless).gaps.len(), 1);
     assert_eq!(event_lines("nothing of the kind").gaps.len(), 1);
 }
 

@@ -82,7 +82,8 @@ impl<'z> Printer<'z> {
             self.quarter = ticks / QUARTER;
             self.offset = self.zone.offset_seconds(ticks);
         }
-        let seconds = unix_seconds(ticks) + self.offset;
+        // Before 1601 there is no time; only one that is damaged is carried there by its zone.
+        let seconds = (unix_seconds(ticks) + self.offset).max(unix_seconds(0));
         let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
         if day != self.day {
             self.day = day;

@@ -30,13 +30,17 @@ pub struct EventLine {
 #[must_use]
 pub fn event_lines(text: &str) -> Parsed<EventLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match form(text.as_bytes()) {
+    let mut parsed = match form(text.as_bytes()) {
         Some(Form::Xml) => xml::read(text),
         Some(Form::Blocks) => block::read_blocks(text),
         Some(Form::List) => block::read_list(text),
         Some(Form::Table) => table::read(text),
-        None => Parsed { items: Vec::new(), gaps: vec![gap(0, text.len(), 1)] },
+        None => Parsed { items: Vec::new(), gaps: Vec::new() },
+    };
+    if parsed.items.is_empty() && parsed.gaps.is_empty() {
+        parsed.gaps.push(gap(0, text.len(), 1));
     }
+    parsed
 }
 
 /// Whether a file that begins so holds exported events.

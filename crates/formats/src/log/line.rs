@@ -136,7 +136,7 @@ impl CsiStamp {
         let seconds = local.as_seconds() - self.utc.as_seconds();
         let quarters = (seconds as f64 / 900.0).round();
         let near = (seconds as f64 - quarters * 900.0).abs() <= 120.0;
-        (near && quarters.abs() <= 14.0 * 4.0).then_some(quarters as i32 * 15)
+        (near && quarters.abs() <= 14.0 * 4.0).then(|| quarters as i32 * 15)
     }
 }
 

@@ -36,11 +36,16 @@ pub(super) fn head(line: &[u8]) -> Option<Header<'_>> {
 
 /// Reads an operation that failed.
 pub(super) fn step(text: &str) -> Option<UpdateStep<'_>> {
-    let code = status(text).filter(|status| status.means_failure())?;
+    let code = status(text).filter(|status| is_error(*status))?;
     let operation = text.split_once(',')?.1.trim_start();
     let operation = operation.split_once([':', ' ']).map_or("", |(_, rest)| rest.trim());
     let step = UpdateStep::new(UpdateAction::Install, UpdateEnd::of(code));
     Some(UpdateStep { update: operation, client: "poqexec", ..step })
+}
+
+/// Whether an NTSTATUS of one of the kinds in [`STRUCTURE`] is meant.
+fn is_error(status: Code) -> bool {
+    matches!(status.0 >> 12, 0xC_0000 | 0xC_0190 | 0xC_0070)
 }
 
 /// The NTSTATUS behind the number of the operation.

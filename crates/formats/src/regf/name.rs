@@ -35,7 +35,8 @@ impl Name<'_> {
             self.bytes.len() == wanted.units.len()
                 && self.bytes.iter().zip(&wanted.units).all(|(a, b)| upper((*a).into()) == *b)
         } else {
-            self.bytes.len() == wanted.units.len() * 2
+            // A byte behind the last character is no part of the name.
+            self.bytes.len() / 2 == wanted.units.len()
                 && (self.bytes.chunks_exact(2).zip(&wanted.units))
                     .all(|(a, b)| upper(u16::from_le_bytes([a[0], a[1]])) == *b)
         }

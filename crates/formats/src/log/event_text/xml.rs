@@ -15,6 +15,8 @@ const MOST_DATA: usize = 256;
 #[derive(Debug, Default)]
 struct Open {
     event: Event<'static>,
+    /// Where it begins.
+    from: usize,
     provider: String,
     channel: String,
     /// Names of the elements around the present place, below `Event`.
@@ -36,12 +38,16 @@ pub(super) fn read(text: &str) -> Parsed<EventLine> {
         let (was_open, told) = (open.is_some(), parsed.items.len());
         match reader.read_event() {
             Ok(Xml::Eof) => break,
-            Ok(Xml::Start(tag)) => start(&tag, &mut open),
-            Ok(Xml::Empty(tag)) => {
-                start(&tag, &mut open);
-                end(tag.local_name().as_ref(), &mut open, &mut parsed.items);
+            Ok(Xml::Start(tag)) => {
+                let cut_off = start(&tag, &mut open, at);
+                parsed.gaps.extend(cut_off.map(|from| gap(from, at, 0)));
             }
-            Ok(Xml::End(tag)) => end(tag.local_name().as_ref(), &mut open, &mut parsed.items),
+            Ok(Xml::Empty(tag)) => {
+                let cut_off = start(&tag, &mut open, at);
+                parsed.gaps.extend(cut_off.map(|from| gap(from, at, 0)));
+                end(tag.local_name().as_ref(), &mut open, &mut parsed, at);
+            }
+            Ok(Xml::End(tag)) => end(tag.local_name().as_ref(), &mut open, &mut parsed, at),
             Ok(Xml::Text(piece)) => {
                 if let (Some(open), Ok(piece)) = (&mut open, piece.decode()) {
                     open.text.push_str(&piece);
@@ -93,13 +99,13 @@ fn reference(name: &quick_xml::events::BytesRef<'_>) -> String {
     .to_owned()
 }
 
-fn start(tag: &BytesStart<'_>, open: &mut Option<Open>) {
+/// Gives where an event begins that this one cuts off.
+fn start(tag: &BytesStart<'_>, open: &mut Option<Open>, at: usize) -> Option<usize> {
     let name = String::from_utf8_lossy(tag.local_name().as_ref()).into_owned();
     if name == "Event" {
-        *open = Some(Open::default());
-        return;
+        return open.replace(Open { from: at, ..Open::default() }).map(|cut_off| cut_off.from);
     }
-    let Some(open) = open else { return };
+    let open = open.as_mut()?;
     let attribute = |wanted: &[u8]| {
         let mut attributes = tag.attributes();
         let mut all = attributes.with_checks(false).filter_map(Result::ok);
@@ -119,14 +125,18 @@ fn start(tag: &BytesStart<'_>, open: &mut Option<Open>) {
     if open.path.len() < MOST_DATA {
         open.path.push(name);
     }
+    None
 }
 
-fn end(name: &[u8], open: &mut Option<Open>, items: &mut Vec<EventLine>) {
+fn end(name: &[u8], open: &mut Option<Open>, parsed: &mut Parsed<EventLine>, to: usize) {
     if name == b"Event" {
         if let Some(done) = open.take() {
-            let Open { event, provider, channel, .. } = done;
+            let Open { event, provider, channel, from, .. } = done;
             let event = Event { provider: &provider, channel: &channel, ..event };
-            items.extend(event.line());
+            match event.line() {
+                Some(line) => parsed.items.push(line),
+                None => parsed.gaps.push(gap(from, to, 0)),
+            }
         }
         return;
     }
