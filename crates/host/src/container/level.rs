@@ -184,6 +184,12 @@ fn seven_zip(
     budget: &Budget,
     take: &mut Take<'_>,
 ) -> Result<()> {
+    // Without a head the library looks for anything that may be one, and believes what it says.
+    let mut head = [0; 32];
+    file.read_exact(&mut head)?;
+    if head[8..].iter().all(|&byte| byte == 0) {
+        return Err(damaged("a 7z archive whose writing was never finished"));
+    }
     let password = sevenz_rust2::Password::empty();
     let archive = sevenz_rust2::Archive::read(&mut file, &password).map_err(seven_zip_error)?;
     let input = Cell::new(size_bytes);
