@@ -42,7 +42,8 @@ fn opened(bytes: &[u8], logs: &[&[u8]]) {
             if values_left == 0 || data_left == 0 {
                 break;
             }
-            if keys < 8 {
+            // What is no Unicode cannot be spelled to look for it.
+            if keys < 8 && !name.contains('\u{fffd}') {
                 let found = key.value(&name);
                 assert!(!matches!(found, Ok(None)), "{name:?} is listed and not found");
             }
