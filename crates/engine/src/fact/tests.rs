@@ -80,6 +80,7 @@ fn rules() -> RuleSet {
     let text = "title = 'Held'\ncategory = 'lock'\nseverity = 'blocking'\nweight = 'root'\n\
          prose = 'x'\ncodes = ['0x80070020']\n[[source]]\nurl = 'x'\nsays = 'x'\n\
          [[when]]\ncontains = ['ailed']\npattern = 'file (?<file>\\S+)'\ncoded = true\nstrong = true\n\
+         [[when]]\nevent = ['Microsoft-Windows-WindowsUpdateClient 20']\ncoded = true\n\
          [[when]]\noutcome = true";
     RuleSet { rules: vec![Rule::parse("file-locked", text).expect("the rule is right")] }
 }

@@ -35,7 +35,6 @@ pub(super) fn read(text: &str) -> Parsed<EventLine> {
     let mut open: Option<Open> = None;
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
-        let (was_open, told) = (open.is_some(), parsed.items.len());
         match reader.read_event() {
             Ok(Xml::Eof) => break,
             Ok(Xml::Start(tag)) => {
@@ -69,11 +68,6 @@ pub(super) fn read(text: &str) -> Parsed<EventLine> {
                 parsed.gaps.push(Gap { why, ..gap(at, text.len(), 0) });
                 break;
             }
-        }
-        // An event without a provider, a number or a time is no line.
-        if was_open && open.is_none() && parsed.items.len() == told {
-            let to = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
-            parsed.gaps.push(gap(at, to.min(text.len()), 0));
         }
     }
     if open.is_some() {
@@ -135,6 +129,7 @@ fn end(name: &[u8], open: &mut Option<Open>, parsed: &mut Parsed<EventLine>, to:
             let event = Event { provider: &provider, channel: &channel, ..event };
             match event.line() {
                 Some(line) => parsed.items.push(line),
+                // Without a provider, a number or a time it is no line.
                 None => parsed.gaps.push(gap(from, to, 0)),
             }
         }
