@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to who runs it")]
 
 mod bench;
+mod guard;
 mod truth;
 
 use std::path::Path;
@@ -19,6 +20,8 @@ enum Chore {
     /// Do one piece of work that the bench compares
     #[command(hide = true, subcommand)]
     Work(bench::Work),
+    /// Count the instructions of the hot paths and compare them with their ceilings
+    Guard,
     /// Print what an expert finds in real evidence beside what unwedge says of it
     Truth,
 }
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let done = match Chore::parse() {
         Chore::Bench(options) => bench::run(project, &options),
         Chore::Work(work) => bench::work(&work),
+        Chore::Guard => guard::run(project),
         Chore::Truth => truth::run(project),
     };
     match done {

@@ -44,15 +44,15 @@ const STATES: [&str; 4] = ["Installed", "Staged", "Absent", "Resolved"];
 
 /// What stands in a log that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// How many lines.
-    pub(super) lines: u64,
+    pub(crate) lines: u64,
     /// On which of them the lock is told.
-    pub(super) lock_line: u64,
+    pub(crate) lock_line: u64,
 }
 
 /// Writes a log of about `size_bytes`.
-pub(super) fn write(into: &mut dyn Write, size_bytes: u64) -> io::Result<Written> {
+pub(crate) fn write(into: &mut dyn Write, size_bytes: u64) -> io::Result<Written> {
     write_from(into, size_bytes, 0)
 }
 

@@ -9,7 +9,7 @@
 mod events;
 mod folder;
 mod hives;
-mod log;
+pub(crate) mod log;
 mod made;
 mod process;
 mod random;
