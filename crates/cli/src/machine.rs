@@ -7,22 +7,22 @@ use unwedge_engine::report::Diagnosis;
 use unwedge_engine::rule::RuleSet;
 use unwedge_engine::{diagnose, fact};
 use unwedge_host::collected::Collected;
-use unwedge_host::{Fixture, Host, fixture, live};
+use unwedge_host::live::Live;
+use unwedge_host::{Fixture, Host, fixture};
 
 /// Which kind of PC was named.
 pub(crate) enum Named {
+    /// The PC this program runs on.
+    This,
     /// A PC written down as text: can be repaired.
     Fixture(PathBuf),
     /// Evidence copied from a PC: can be read only.
     Collected(PathBuf),
 }
 
-/// Takes what the user named; nothing named is this PC, which this version cannot reach.
+/// Takes what the user named; nothing named is this PC.
 pub(crate) fn named(pc: Option<&Path>) -> anyhow::Result<Named> {
-    let Some(path) = pc else {
-        live::open()?;
-        unreachable!("opening this PC always fails in this version");
-    };
+    let Some(path) = pc else { return Ok(Named::This) };
     if !path.exists() {
         bail!("there is no {}", path.display());
     }
@@ -35,6 +35,7 @@ pub(crate) fn named(pc: Option<&Path>) -> anyhow::Result<Named> {
 /// Opens a PC to read it.
 pub(crate) fn open(named: &Named) -> anyhow::Result<Box<dyn Host>> {
     match named {
+        Named::This => Ok(Box::new(Live::open()?)),
         Named::Fixture(path) => Ok(Box::new(open_fixture(path)?)),
         Named::Collected(path) => Ok(Box::new(Collected::open(std::slice::from_ref(path))?)),
     }

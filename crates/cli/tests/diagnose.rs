@@ -181,7 +181,7 @@ fn a_line_without_end_costs_only_itself() {
 fn input_that_cannot_be_read_is_an_error_that_says_what_and_where() {
     let (_folder, broken) = written("pc.host", b"//- about build=26100\n//- sevice wuauserv\n");
     for (args, wanted) in [
-        (&["diagnose"][..], "give a collected folder"),
+        (&["diagnose"][..], "give a folder"),
         (&["diagnose", "/no/such/file"], "/no/such/file"),
         (&["diagnose", "/no/such/pc.host"], "pc.host"),
         (&["diagnose", broken.to_str().unwrap()], "line 2"),

@@ -8,6 +8,7 @@ pub mod change;
 pub mod collected;
 pub mod container;
 pub mod fixture;
+#[allow(unsafe_code, reason = "it talks to Windows")]
 pub mod live;
 pub mod offline_registry;
 pub mod overlay;
@@ -65,6 +66,9 @@ pub enum HostErrorKind {
     /// The system refused with this Win32 code.
     #[error("refused by Windows with error {0}")]
     Win32(u32),
+    /// A component of Windows refused with this `HRESULT`.
+    #[error("refused by Windows with 0x{0:08X}")]
+    Com(u32),
     /// It is there and cannot be made sense of.
     #[error("damaged: {0}")]
     Corrupt(String),

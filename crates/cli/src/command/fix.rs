@@ -12,6 +12,7 @@ use unwedge_engine::report::Verdict;
 use unwedge_engine::shelf::{Lock, Shelf, ShelfError, Volume};
 use unwedge_engine::verify::Proven;
 use unwedge_host::fixture::state_folder;
+use unwedge_host::live::Live;
 use unwedge_host::{Fixture, Host};
 
 use super::plan::{exit_without_repair, policy};
@@ -53,6 +54,14 @@ struct FixReport<'a> {
 pub(crate) fn run(args: FixArgs) -> anyhow::Result<Exit> {
     let path = match named(args.pc.as_deref())? {
         Named::Fixture(path) => path,
+        Named::This => {
+            Live::open()?;
+            render::say(
+                "This version looks at the running Windows and does not change it yet. `unwedge \
+                 plan` shows what would be done.",
+            );
+            return Ok(Exit::Refused);
+        }
         Named::Collected(path) => {
             render::say(&format!(
                 "{} is evidence from a PC and cannot be repaired. `unwedge plan {0}` shows what \

@@ -8,6 +8,7 @@ use serde::Serialize;
 use unwedge_engine::journal::Outcome;
 use unwedge_engine::shelf::Shelf;
 use unwedge_host::fixture::state_folder;
+use unwedge_host::live::Live;
 
 use crate::exit::Exit;
 use crate::machine::{Named, named};
@@ -46,6 +47,10 @@ struct Past {
 pub(crate) fn run(args: HistoryArgs) -> anyhow::Result<Exit> {
     let path = match named(args.pc.as_deref())? {
         Named::Fixture(path) => path,
+        Named::This => {
+            Live::open()?;
+            bail!("this PC was never changed: this version only looks at the running Windows")
+        }
         Named::Collected(path) => {
             bail!("{} is evidence from a PC; it was never changed", path.display())
         }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
     // On evidence alone the simulation would mostly tell what the evidence lacks.
     let forecast = match &named {
         Named::Fixture(_) if !plan.steps.is_empty() => Some(forecast(&plan, &*host)?),
-        Named::Fixture(_) | Named::Collected(_) => None,
+        Named::This | Named::Fixture(_) | Named::Collected(_) => None,
     };
     if args.json {
         json(&PlanReport {
@@ -58,11 +58,16 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
     } else {
         render::show(&render::diagnosis::short(&diagnosis));
         render::show(&render::plan::text(&plan, host.about(), forecast.as_ref()));
-        if let (Named::Collected(_), false) = (&named, plan.steps.is_empty()) {
-            render::show(&render::paragraph(
-                "This is evidence from a PC, so nothing can be changed here. This version cannot make \
-                 these steps on a live PC yet.",
-            ));
+        let why = match named {
+            Named::This => "This version cannot make these steps on the running Windows yet.",
+            Named::Collected(_) => {
+                "This is evidence from a PC, so nothing can be changed here. This version cannot \
+                 make these steps on a live PC yet."
+            }
+            Named::Fixture(_) => "",
+        };
+        if !why.is_empty() && !plan.steps.is_empty() {
+            render::show(&render::paragraph(why));
         }
     }
     Ok(match (diagnosis.verdict, plan.steps.is_empty()) {
@@ -81,7 +86,7 @@ pub(crate) fn policy(named: &Named, repairs: Vec<String>) -> anyhow::Result<Poli
     }
     let number = match named {
         Named::Fixture(path) => Shelf::new(&state_folder(path)).next_number()?,
-        Named::Collected(_) => 1,
+        Named::This | Named::Collected(_) => 1,
     };
     let only = (!repairs.is_empty()).then_some(repairs);
     Ok(Policy { only, mark: format!("{number:04}") })

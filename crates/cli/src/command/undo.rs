@@ -9,6 +9,7 @@ use unwedge_engine::journal::{Journal, Outcome};
 use unwedge_engine::repair::{Repair, take_back};
 use unwedge_engine::shelf::{Shelf, Volume};
 use unwedge_host::fixture::state_folder;
+use unwedge_host::live::Live;
 
 use super::fix::{agreed, lock};
 use crate::exit::Exit;
@@ -112,6 +113,10 @@ fn target(what: Option<&Path>) -> anyhow::Result<(PathBuf, Option<u32>)> {
     }
     match named(what)? {
         Named::Fixture(path) => Ok((path, None)),
+        Named::This => {
+            Live::open()?;
+            bail!("this PC was never changed: this version only looks at the running Windows")
+        }
         Named::Collected(path) => {
             bail!("{} is evidence from a PC; it was never changed", path.display())
         }

@@ -1,18 +1,40 @@
-//! The place where the running Windows will be reached; in this version it says that it is not.
+//! What stands in for the running Windows on every other system: nothing, and it says so.
 
-use std::convert::Infallible;
+use crate::{About, Change, Evidence, Host, HostError, HostErrorKind, HostMut, ReadSeek, Result};
 
-use crate::{HostError, HostErrorKind, Result};
+/// The PC this program runs on.
+#[derive(Debug)]
+pub enum Live {}
 
-/// Opens the PC this program runs on.
-pub fn open() -> Result<Infallible> {
-    Err(HostError {
-        op: "open",
-        subject: "this PC".to_owned(),
-        kind: HostErrorKind::Io(
-            "working on the running Windows is not part of this version; give a collected folder \
-             or a PC written down as a .host file"
-                .to_owned(),
-        ),
-    })
+impl Live {
+    /// Opens the PC this program runs on.
+    pub fn open() -> Result<Live> {
+        Err(HostError {
+            op: "open",
+            subject: "this PC".to_owned(),
+            kind: HostErrorKind::Io(
+                "it does not run Windows; give a folder or archive collected from a PC, or a PC \
+                 written down as a .host file"
+                    .to_owned(),
+            ),
+        })
+    }
+}
+
+impl Host for Live {
+    fn about(&self) -> &About {
+        match *self {}
+    }
+    fn evidence(&self) -> Result<Vec<Evidence>> {
+        match *self {}
+    }
+    fn open_evidence(&self, _: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
+        match *self {}
+    }
+}
+
+impl HostMut for Live {
+    fn apply(&mut self, _: &Change) -> Result<()> {
+        match *self {}
+    }
 }

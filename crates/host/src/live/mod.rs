@@ -1,5 +1,17 @@
-//! The PC this program runs on. The Windows side of it is not part of this version.
+//! The Windows this program runs on: the only place with unsafe code.
+//!
+//! Elsewhere than on Windows the type exists and no value of it can.
 
+#[cfg(not(windows))]
 mod absent;
+#[cfg(windows)]
+mod library;
+#[cfg(windows)]
+mod pc;
+#[cfg(windows)]
+mod refusal;
 
-pub use absent::open;
+#[cfg(not(windows))]
+pub use absent::Live;
+#[cfg(windows)]
+pub use pc::Live;

@@ -1,0 +1,34 @@
+//! The running Windows as a host.
+
+use crate::{About, Change, Evidence, Host, HostError, HostMut, ReadSeek, Result};
+
+/// The PC this program runs on.
+#[derive(Debug)]
+pub struct Live {
+    about: About,
+}
+
+impl Live {
+    /// Opens the PC this program runs on.
+    pub fn open() -> Result<Live> {
+        Ok(Live { about: About::default() })
+    }
+}
+
+impl Host for Live {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn evidence(&self) -> Result<Vec<Evidence>> {
+        Err(HostError::not_collected("list", "evidence"))
+    }
+    fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
+        Err(HostError::not_collected("open", &evidence.source))
+    }
+}
+
+impl HostMut for Live {
+    fn apply(&mut self, change: &Change) -> Result<()> {
+        Err(HostError::not_collected("apply", change))
+    }
+}
