@@ -19,5 +19,6 @@ pub mod rule;
 pub mod shelf;
 pub mod timeline;
 pub mod verify;
+pub mod watch;
 
 pub use knowledge::services;

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod plan;
 pub(crate) mod timeline;
 pub(crate) mod undo;
+pub(crate) mod watch;
 
 use crate::exit::Exit;
 
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Decode(decode::DecodeArgs),
     Timeline(Box<timeline::TimelineArgs>),
+    Watch(watch::WatchArgs),
     Plan(plan::PlanArgs),
     Fix(fix::FixArgs),
     Undo(undo::UndoArgs),
@@ -33,6 +35,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Timeline(args) => timeline::run(*args),
+        Command::Watch(args) => watch::run(&args),
         Command::Plan(args) => plan::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Undo(args) => undo::run(args),

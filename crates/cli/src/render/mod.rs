@@ -8,6 +8,7 @@ pub(crate) mod plan;
 pub(crate) mod repair;
 pub(crate) mod style;
 pub(crate) mod timeline;
+pub(crate) mod watch;
 
 use std::io::Write as _;
 

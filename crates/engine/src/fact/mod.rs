@@ -14,6 +14,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod update;
+mod window;
 
 use std::collections::BTreeMap;
 

@@ -48,6 +48,18 @@ impl<T> Series<T> {
         self.length
     }
 
+    /// Leaves out what `is_kept` refuses; afterwards only what is kept counts.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
+        self.first.retain(&is_kept);
+        self.last.retain(&is_kept);
+        self.length = (self.first.len() + self.last.len()) as u64;
+    }
+
+    /// The kept items in their order, to change them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.last)
+    }
+
     /// The kept items in their order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.first.iter().chain(&self.last)
