@@ -238,15 +238,25 @@ fn service_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex,
     }
 }
 
-/// Traits of the whole system: worth knowing, never a reason by themselves.
+/// Traits of the whole system: worth knowing, and a reason only of the upgrade they are of.
 fn system_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, Case>) {
     for (index, rule) in rules.rules.iter().enumerate() {
         for when in &rule.when {
             let Predicate::System(wanted) = when else { continue };
+            let upgrade = last_upgrade(facts).filter(|(_, outcome)| *outcome == Outcome::Failed);
+            if wanted.is_of_an_upgrade() && upgrade.is_none() {
+                continue;
+            }
             for fact in facts.system.iter().filter(|fact| fact.of == *wanted) {
                 let case = cases.entry(index).or_default();
                 let place = Place::of_this_pc(fact.told.clone());
                 case.see(&place, &[], fact.subject.as_slice(), 1);
+                let of_upgrade = upgrade.filter(|_| wanted.is_of_an_upgrade());
+                if let Some((index, _)) = of_upgrade {
+                    case.failed |= rule.weight == Weight::Root;
+                    case.superseded = false;
+                    case.operations.extend((!case.operations.contains(&index)).then_some(index));
+                }
             }
         }
     }

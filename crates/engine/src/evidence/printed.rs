@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use unwedge_formats::Gap;
+use unwedge_formats::export::compatibility::{self, Block};
 use unwedge_formats::export::{ExportKind, driverquery, fltmc, hotfix, msinfo, pending, services};
 
 use super::decoded;
@@ -27,6 +28,8 @@ pub enum Says {
     Filters(Vec<(String, Option<String>)>),
     /// Services.
     Services(Vec<services::Service>),
+    /// What setup found in the way of an upgrade.
+    Blocks(Vec<Block>),
     /// How many items of another kind.
     Count(u64),
 }
@@ -60,6 +63,11 @@ pub(super) fn read(
             let read = services::services(&text);
             let count = read.items.len() as u64;
             (Says::Services(read.items), count, read.gaps)
+        }
+        ExportKind::Compatibility => {
+            let read = compatibility::blocks(&text);
+            let count = read.items.len() as u64;
+            (Says::Blocks(read.items), count, read.gaps)
         }
         ExportKind::FilterVolumes => {
             let read = fltmc::volumes(&text);

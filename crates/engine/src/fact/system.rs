@@ -1,10 +1,12 @@
 //! Traits of a whole system that rules ask for and that take more than one key to see.
 
+use unwedge_formats::export::compatibility::BlockKind;
 use unwedge_host::Host;
 use unwedge_host::system::pending::{self, Worth};
 use unwedge_host::system::services;
 
 use super::{Facts, SystemFact};
+use crate::evidence::Says;
 use crate::report::{Subject, SubjectKind};
 use crate::rule::{Predicate, RuleSet, SystemTrait};
 
@@ -21,6 +23,39 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     if asks(SystemTrait::DriverInTemporaryFolder) {
         drivers(host, &mut facts.system);
     }
+    upgrade_blocks(facts);
+}
+
+/// What the last scan of setup found to be in the way; earlier ones may have been heeded.
+fn upgrade_blocks(facts: &mut Facts) {
+    let scans = facts.printed.iter().filter_map(|printed| match &printed.says {
+        Says::Blocks(blocks) => Some((&printed.source, blocks)),
+        _ => None,
+    });
+    // Their names carry the time.
+    let Some((source, blocks)) = scans.max_by_key(|(source, _)| base_name(source)) else { return };
+    for block in blocks.iter().filter(|block| block.is_hard) {
+        let (of, kind, what) = match block.kind {
+            BlockKind::Program => {
+                (SystemTrait::UpgradeBlockedByProgram, SubjectKind::Component, "program")
+            }
+            BlockKind::Device => {
+                (SystemTrait::UpgradeBlockedByHardware, SubjectKind::Component, "device")
+            }
+            BlockKind::Hardware => {
+                (SystemTrait::UpgradeBlockedByHardware, SubjectKind::Component, "hardware")
+            }
+        };
+        facts.system.push(SystemFact {
+            of,
+            told: format!("{source}: {what} {}, BlockingType Hard", block.name),
+            subject: Some(Subject { kind, name: block.name.clone() }),
+        });
+    }
+}
+
+fn base_name(source: &str) -> &str {
+    source.rsplit(['/', '\\', '!']).next().unwrap_or(source)
 }
 
 fn restart(host: &dyn Host, found: &mut Vec<SystemFact>) {

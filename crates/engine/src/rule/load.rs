@@ -250,6 +250,8 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
             "restart_due" => SystemTrait::RestartDue,
             "restart_traces" => SystemTrait::RestartTraces,
             "driver_in_temporary_folder" => SystemTrait::DriverInTemporaryFolder,
+            "upgrade_blocked_by_program" => SystemTrait::UpgradeBlockedByProgram,
+            "upgrade_blocked_by_hardware" => SystemTrait::UpgradeBlockedByHardware,
             _ => return Err(wrong("system is a trait that is known")),
         }));
     }

@@ -104,7 +104,7 @@ pub enum Predicate {
     Service(ServicePredicate),
     /// What stands in the registry.
     Registry(RegistryPredicate),
-    /// A trait of the whole system that takes more than one key to see; only for notes.
+    /// A trait of the whole system that takes more than one key to see.
     System(SystemTrait),
 }
 
@@ -117,6 +117,23 @@ pub enum SystemTrait {
     RestartTraces,
     /// A driver is set up to be loaded from a folder for temporary files.
     DriverInTemporaryFolder,
+    /// The scan of setup found a program that may not stay.
+    UpgradeBlockedByProgram,
+    /// The scan of setup found a device, or the PC itself, to be unfit.
+    UpgradeBlockedByHardware,
+}
+
+impl SystemTrait {
+    /// Whether it is of an upgrade: a reason where one failed, and nothing anywhere else.
+    #[must_use]
+    pub fn is_of_an_upgrade(self) -> bool {
+        match self {
+            SystemTrait::RestartDue
+            | SystemTrait::RestartTraces
+            | SystemTrait::DriverInTemporaryFolder => false,
+            SystemTrait::UpgradeBlockedByProgram | SystemTrait::UpgradeBlockedByHardware => true,
+        }
+    }
 }
 
 /// What a line must be like.

@@ -3,6 +3,7 @@
 //! Headings and most words are in the language of the PC; items are read by the structure of rows,
 //! by numbers, by codes and by words that are constants.
 
+pub mod compatibility;
 pub mod driverquery;
 pub mod fltmc;
 pub mod hotfix;
@@ -29,6 +30,8 @@ pub enum ExportKind {
     SystemInformation,
     /// `Get-HotFix`, `wmic qfe`.
     Hotfixes,
+    /// `CompatData_….xml` of Windows Setup.
+    Compatibility,
     /// `WinSxS\pending.xml`: operations left for the restart.
     PendingOperations,
 }
@@ -45,6 +48,7 @@ impl ExportKind {
             ExportKind::Drivers => "driverquery",
             ExportKind::SystemInformation => "msinfo",
             ExportKind::Hotfixes => "hotfixes",
+            ExportKind::Compatibility => "compatibility_report",
             ExportKind::PendingOperations => "pending_operations",
         }
     }
@@ -60,6 +64,9 @@ pub fn recognise(head: &[u8]) -> Option<ExportKind> {
     let head = head.strip_prefix('\u{feff}').unwrap_or(&head);
     if pending::is_pending(head) {
         return Some(ExportKind::PendingOperations);
+    }
+    if compatibility::is_report(head) {
+        return Some(ExportKind::Compatibility);
     }
     if msinfo::is_report(head) {
         return Some(ExportKind::SystemInformation);
