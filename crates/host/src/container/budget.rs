@@ -10,6 +10,9 @@ pub(super) const FREE_BYTES: u64 = 64 << 20;
 /// What must be read in any order is held in memory; all that is held at a time is no more.
 pub(super) const HELD_BYTES: u64 = 256 << 20;
 
+/// What a decompressor may look back to; those of the usual programs go to 64 MB, at most to this.
+pub(super) const MOST_DICTIONARY_BYTES: u64 = 256 << 20;
+
 /// What is left to unpack of one file, on all levels together.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -88,7 +91,10 @@ impl<'b, R: Read> Guarded<'b, R> {
 
 impl<R: Read> Read for Guarded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let read = self.inner.read(buffer).map_err(|why| match why.kind() {
+            ErrorKind::OutOfMemory => dictionary_too_large(),
+            _ => why,
+        })?;
         self.given += read as u64;
         let is_bomb =
             self.given > FREE_BYTES && self.given > self.input.get().saturating_mul(MOST_RATIO);
@@ -101,4 +107,13 @@ impl<R: Read> Read for Guarded<'_, R> {
         }
         Ok(read)
     }
+}
+
+/// Said of what was compressed with more memory than is given here to unpack it.
+pub(super) fn dictionary_too_large() -> Error {
+    let why = format!(
+        "was compressed with a dictionary of more than {} MB: unpack it and give the folder",
+        MOST_DICTIONARY_BYTES >> 20
+    );
+    Error::new(ErrorKind::InvalidData, why)
 }

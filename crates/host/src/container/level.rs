@@ -8,9 +8,12 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
 use super::ReadSeek;
-use super::budget::{Budget, Counted, Guarded};
+use super::budget::{Budget, Counted, Guarded, MOST_DICTIONARY_BYTES};
 use super::form::Form;
-use super::{cabinet, tar};
+use super::{cabinet, seven_zip, tar};
+
+/// The dictionary and what the decoder needs beside it.
+const MOST_DECODER_KIB: u32 = (MOST_DICTIONARY_BYTES >> 10) as u32 + 1024;
 
 /// Bytes of a file or of a member.
 pub(super) enum Content<'c> {
@@ -72,7 +75,8 @@ pub(super) fn each(
         }
         Form::Xz => {
             let counted = Counted { inner: stream(content), bytes: &input };
-            single(&mut Guarded::new(XzReader::new(counted, true), &input, budget), take)
+            let reader = XzReader::new_mem_limit(counted, true, MOST_DECODER_KIB);
+            single(&mut Guarded::new(reader, &input, budget), take)
         }
         Form::Tar => tar::each(stream(content), want, take),
         Form::Zip | Form::Cabinet | Form::SevenZip => {
@@ -89,7 +93,7 @@ pub(super) fn each(
             let done = match form {
                 Form::Zip => zip(BufReader::new(file), size, want, budget, take),
                 Form::Cabinet => cabinet::each(file, size, want, budget, take),
-                _ => seven_zip(file, size, want, budget, take),
+                _ => seven_zip::each(file, size, want, budget, take),
             };
             if let Some(held) = held {
                 budget.release(held);
@@ -110,7 +114,7 @@ pub(super) fn damaged(why: impl ToString) -> Error {
     Error::new(ErrorKind::InvalidData, why.to_string())
 }
 
-fn encrypted() -> Error {
+pub(super) fn encrypted() -> Error {
     damaged("encrypted: unpack it with its password and give the folder")
 }
 
@@ -174,83 +178,4 @@ fn zip_error(error: zip::result::ZipError) -> Error {
 
 pub(super) fn entry<'e>(index: usize, name: &str, content: Result<&'e mut dyn Read>) -> Entry<'e> {
     Entry { index, name: Some(name.to_owned()), content }
-}
-
-/// Members of one block are compressed together: all before the wanted one are decompressed too.
-fn seven_zip(
-    mut file: impl Read + Seek,
-    size_bytes: u64,
-    want: Want,
-    budget: &Budget,
-    take: &mut Take<'_>,
-) -> Result<()> {
-    // Without a head the library looks for anything that may be one, and believes what it says.
-    let mut head = [0; 32];
-    file.read_exact(&mut head)?;
-    if head[8..].iter().all(|&byte| byte == 0) {
-        return Err(damaged("a 7z archive whose writing was never finished"));
-    }
-    let password = sevenz_rust2::Password::empty();
-    let archive = sevenz_rust2::Archive::read(&mut file, &password).map_err(seven_zip_error)?;
-    let input = Cell::new(size_bytes);
-    let mut index = 0;
-    for block in 0..archive.blocks.len() {
-        let first = index;
-        let decoder = sevenz_rust2::BlockDecoder::new(1, block, &archive, &password, &mut file);
-        let names: Vec<String> =
-            decoder.entries().iter().map(|entry| entry.name().to_owned()).collect();
-        index += names.len();
-        if want == Want::Names {
-            for (place, name) in names.iter().enumerate() {
-                if take(entry(first + place, name, Ok(&mut std::io::empty()))).is_break() {
-                    return Ok(());
-                }
-            }
-            continue;
-        }
-        if matches!(want, Want::Only(wanted) if !(first..index).contains(&wanted)) {
-            continue;
-        }
-        let mut place = first;
-        let mut enough = false;
-        let done = decoder.for_each_entries(&mut |file, reader| {
-            let mut content = Guarded::new(reader, &input, budget);
-            if want.includes(place) {
-                enough = take(entry(place, file.name(), Ok(&mut content))).is_break();
-            }
-            place += 1;
-            if !enough {
-                // The next one begins where this one ends.
-                std::io::copy(&mut content, &mut std::io::sink())?;
-            }
-            Ok(!enough)
-        });
-        if enough {
-            return Ok(());
-        }
-        // The rest of a damaged block is lost; the blocks behind it are not.
-        if let Err(why) = done.map_err(seven_zip_error) {
-            let why = why.to_string();
-            let lost = names.iter().enumerate().skip(place.saturating_sub(first));
-            for (behind, name) in lost.filter(|(behind, _)| want.includes(first + behind)) {
-                if take(entry(first + behind, name, Err(damaged(&why)))).is_break() {
-                    return Ok(());
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn seven_zip_error(error: sevenz_rust2::Error) -> Error {
-    use sevenz_rust2::Error as Seven;
-    match error {
-        Seven::Io(error, _) => error,
-        Seven::PasswordRequired | Seven::MaybeBadPassword(_) => encrypted(),
-        Seven::UnsupportedCompressionMethod(method) if method.contains("AES") => encrypted(),
-        Seven::UnsupportedCompressionMethod(method) => damaged(format!(
-            "compressed by {method}, which is not read here: unpack it and give the folder"
-        )),
-        other => damaged(other),
-    }
 }

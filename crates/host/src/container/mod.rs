@@ -8,6 +8,7 @@ mod cabinet;
 mod form;
 mod level;
 mod name;
+mod seven_zip;
 mod tar;
 #[cfg(test)]
 mod tests;

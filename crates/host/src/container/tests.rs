@@ -285,6 +285,29 @@ fn members_that_lie_over_each_other_are_refused() {
     assert!(error_of(&told(&bytes), "file").contains("lie over each other"));
 }
 
+/// The index of its one stream lists 2^45 blocks where there are none.
+const XZ_OF_MANY_BLOCKS: [u8; 23] = [
+    0xfd, b'7', b'z', b'X', b'Z', 0, 0, 0, 0xff, 0x12, 0xd9, 0x41, 0, 0x80, 0x80, 0x80, 0x80, 0x80,
+    0x80, 0x08, 0, 0, 0,
+];
+
+#[test]
+fn the_index_of_an_xz_file_is_not_believed() {
+    assert!(error_of(&told(&XZ_OF_MANY_BLOCKS), "file").len() > 5);
+}
+
+#[test]
+fn a_dictionary_of_an_xz_file_is_bounded() {
+    let mut bytes = xz(b"text");
+    // Behind the stream header: size, flags, the one filter, the size of its properties, the bits
+    // of the dictionary; and the checksum of these (the .xz file format 1.2.1, 3.1).
+    bytes[16] = 40;
+    let end = 12 + 4 * usize::from(bytes[12]);
+    let crc = crc32fast::hash(&bytes[12..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+    assert!(error_of(&told(&bytes), "file").contains("dictionary of more than"));
+}
+
 #[test]
 fn disk_images_are_refused_politely() {
     let told = told(b"vhdxfile and so on");
