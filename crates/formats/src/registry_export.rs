@@ -1,17 +1,39 @@
 //! Text exports of the registry (`.reg`): "Windows Registry Editor Version 5.00" and `REGEDIT4`.
 
+mod write;
+
 use crate::regf::Data;
 use crate::{Gap, GapReason, Parsed};
+
+pub use write::{begin, write_key, write_standing};
+
+/// What a comment that tells of a key begins with; only exports of our own making have such.
+const NOT_THERE: &str = "; not there: ";
+const NOT_EXPORTED: &str = "; not exported: ";
 
 /// A key as an export writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportedKey {
     /// Its path with its root as spelled, such as `HKEY_LOCAL_MACHINE\SOFTWARE`.
     pub path: String,
-    /// The text asks to delete it.
-    pub is_deleted: bool,
+    /// What the text says of the key itself.
+    pub standing: Standing,
     /// Its values in order; the empty name is the default value, no data asks to delete it.
     pub values: Vec<(String, Option<Data>)>,
+}
+
+/// What an export says of a key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Its values follow.
+    #[default]
+    Exported,
+    /// It is to be deleted: the text is a script, not a picture of a registry.
+    ToDelete,
+    /// It was looked for, and there was none.
+    NotThere,
+    /// It is there, but what is in it is not told.
+    NotExported,
 }
 
 /// How strings of type 2 and 7 are stored.
@@ -39,6 +61,10 @@ pub fn read(bytes: &[u8]) -> Option<Parsed<ExportedKey>> {
     lines.next();
     while let Some((at, number, line)) = lines.next() {
         let bare = line.trim();
+        if let Some(key) = told_in_comment(bare) {
+            export.items.push(key);
+            continue;
+        }
         if bare.is_empty() || bare.starts_with(';') {
             continue;
         }
@@ -46,7 +72,7 @@ pub fn read(bytes: &[u8]) -> Option<Parsed<ExportedKey>> {
             let bare = path.strip_prefix('-');
             export.items.push(ExportedKey {
                 path: bare.unwrap_or(path).to_owned(),
-                is_deleted: bare.is_some(),
+                standing: bare.map_or(Standing::Exported, |_| Standing::ToDelete),
                 values: Vec::new(),
             });
             continue;
@@ -63,6 +89,14 @@ pub fn read(bytes: &[u8]) -> Option<Parsed<ExportedKey>> {
         }
     }
     Some(export)
+}
+
+fn told_in_comment(line: &str) -> Option<ExportedKey> {
+    let standings = [(NOT_THERE, Standing::NotThere), (NOT_EXPORTED, Standing::NotExported)];
+    standings.into_iter().find_map(|(mark, standing)| {
+        let path = line.strip_prefix(mark)?.strip_prefix('[')?.strip_suffix(']')?;
+        Some(ExportedKey { path: path.to_owned(), standing, values: Vec::new() })
+    })
 }
 
 fn version(text: &str) -> Option<Version> {
@@ -223,7 +257,10 @@ mod tests {
         let wanted: Vec<_> =
             wanted.into_iter().map(|(name, data)| (name.to_owned(), data)).collect();
         assert_eq!(key.values, wanted);
-        assert!(export.items[1].is_deleted && export.items[1].path == r"HKEY_CURRENT_USER\Old");
+        assert!(
+            export.items[1].standing == Standing::ToDelete
+                && export.items[1].path == r"HKEY_CURRENT_USER\Old"
+        );
         assert_eq!(export.gaps.len(), 1);
     }
 

@@ -14,6 +14,7 @@ pub mod offline_registry;
 pub mod overlay;
 mod path;
 pub mod probe;
+pub mod recorded;
 pub mod registry;
 pub mod service;
 pub mod system;

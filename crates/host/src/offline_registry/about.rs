@@ -1,12 +1,10 @@
 //! What the registry says about the PC as a whole.
 
-use super::OfflineRegistry;
-use crate::{About, Key, KeyPath};
+use crate::{About, Key, KeyPath, Result};
 
-pub(super) fn read(registry: &OfflineRegistry) -> About {
-    let key = |path: &str| -> Key {
-        registry.key(&KeyPath::new(path)).ok().flatten().unwrap_or_default()
-    };
+/// Reads it from the keys that `key` gives.
+pub(crate) fn read(key: &dyn Fn(&KeyPath) -> Result<Option<Key>>) -> About {
+    let key = |path: &str| key(&KeyPath::new(path)).ok().flatten().unwrap_or_default();
     let name = key(r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName");
     let zone = key(r"HKLM\SYSTEM\CurrentControlSet\Control\TimeZoneInformation");
     let version = key(r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion");

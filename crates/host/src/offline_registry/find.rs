@@ -314,3 +314,16 @@ impl From<regf::Data> for Data {
         }
     }
 }
+
+impl From<Data> for regf::Data {
+    fn from(data: Data) -> Self {
+        match data {
+            Data::Dword(number) => regf::Data::Dword(number),
+            Data::Qword(number) => regf::Data::Qword(number),
+            Data::Sz(text) => regf::Data::Sz(text),
+            Data::ExpandSz(text) => regf::Data::ExpandSz(text),
+            Data::MultiSz(texts) => regf::Data::MultiSz(texts),
+            Data::Binary(bytes) => regf::Data::Binary(bytes),
+        }
+    }
+}

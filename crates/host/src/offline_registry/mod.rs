@@ -17,8 +17,13 @@ use unwedge_formats::regf::{self, Hive};
 use crate::{
     About, HostError, HostErrorKind, Key, KeyPath, Result, Service, ServiceName, registry,
 };
-use exports::Exports;
+pub(crate) use exports::Exports;
 pub use find::{Opener, Source};
+
+/// Asks a host for the keys from which [`OfflineRegistry::about`] is read.
+pub(crate) fn ask_about(host: &dyn crate::Host) {
+    let _ = about::read(&|path| host.key(path));
+}
 
 /// Keys that Windows makes in memory only, so that they are gone with the next start.
 const VOLATILE: [&str; 7] = [
@@ -65,7 +70,7 @@ struct Mount {
 impl OfflineRegistry {
     /// What is known about the PC from its registry.
     pub fn about(&self) -> &About {
-        self.about.get_or_init(|| about::read(self))
+        self.about.get_or_init(|| about::read(&|path| self.key(path)))
     }
 
     /// Files that are read as parts of the registry, by the names reports use.

@@ -36,6 +36,22 @@ pub struct Unknown {
     pub why: HostErrorKind,
 }
 
+/// Asks `host` for everything that this module reads, and for what it says about the PC as a whole.
+///
+/// For a [`crate::recorded::Recorder`]: what is of use later must be asked now.
+pub fn ask_all(host: &dyn Host) {
+    crate::offline_registry::ask_about(host);
+    let _ = class_filters::read(host);
+    let _ = filters::read(host);
+    let _ = hivelist::read(host);
+    let _ = packages::read(host);
+    let _ = pending::read(host);
+    let _ = policy::read(host);
+    let _ = services::read(host);
+    let _ = startup::read(host);
+    let _ = uninstall::read(host);
+}
+
 /// A host that is asked for many things, and what it could not tell.
 struct Inquiry<'h> {
     host: &'h dyn Host,
