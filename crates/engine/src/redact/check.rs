@@ -43,16 +43,20 @@ pub fn check(bundle: impl Read + Seek, redactor: &Redactor) -> Result<Option<Lea
             return Ok(Some(Leak { path, line: 0, kind, covered: covered(&value) }));
         }
         let (mut line, mut leak) = (1, None);
-        text::blocks(&mut file, &mut |block| {
-            if leak.is_none() {
-                leak = leak_in(block, redactor)
-                    .map(|(at, kind, value)| (line + lines(&block[..at]), kind, value));
-                let hit = wide.find(block).filter(|_| leak.is_none());
-                leak = leak.take().or_else(|| {
-                    let (kind, value, _) = &redactor.values[hit?.pattern().as_usize()];
-                    Some((0, *kind, value.clone()))
-                });
-            }
+        let look = |block: &[u8]| {
+            leak_in(block, redactor).or_else(|| {
+                let hit = wide.find(block)?;
+                let (kind, value, _) = &redactor.values[hit.pattern().as_usize()];
+                Some((usize::MAX, *kind, value.clone()))
+            })
+        };
+        text::side_by_side(&mut file, look, &mut |block, found| {
+            leak = leak.take().or_else(|| {
+                let (at, kind, value) = found?;
+                // What stands in no line has none.
+                let line = block.get(..at).map_or(0, |before| line + lines(before));
+                Some((line, kind, value))
+            });
             line += lines(block);
             Ok(())
         })?;

@@ -92,6 +92,11 @@ impl Fakes {
         }
     }
 
+    /// Whether a value was learnt.
+    pub(super) fn has(&self, kind: Private, value: &[u8]) -> bool {
+        self.known.contains(&(kind, folded(value)))
+    }
+
     /// Gives each learnt value its stand-in: none that is itself a value that was learnt.
     pub(super) fn settle(&mut self) {
         let originals: HashSet<Vec<u8>> =

@@ -11,14 +11,15 @@ mod pattern;
 mod tests;
 mod text;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{Read, Result, Write};
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 
 use crate::rule::{Predicate, RuleSet};
 use fake::{Fakes, folded, latin};
-use pattern::{Found, find, is_public_host};
+use pattern::{Found, accounts, find, is_called_account, is_public_host};
 
 pub use check::{Leak, check};
 pub use fake::Private;
@@ -104,10 +105,32 @@ const PLAIN_WORDS: [&str; 76] = [
     "system32",
 ];
 
+/// At most so many pairs that may be accounts are kept until all domains are known.
+const MOST_PAIRS: usize = 100_000;
+
 /// Learns what is private.
 #[derive(Debug, Default)]
 pub struct Learner {
     fakes: Fakes,
+    /// What may be the domain and the name of an account.
+    pairs: BTreeSet<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What stands in a block: private values, and what may be the domain and the name of an account.
+type Seen = (Vec<Found>, Vec<(Range<usize>, Range<usize>)>);
+
+fn seen(text: &[u8]) -> Seen {
+    let mut found = find(text);
+    let mut pairs = accounts(text);
+    pairs.retain(|(domain, name)| {
+        let is_account = is_called_account(text, domain);
+        if is_account {
+            found.push(Found { at: domain.clone(), kind: Private::Domain });
+            found.push(Found { at: name.clone(), kind: Private::User });
+        }
+        !is_account
+    });
+    (found, pairs)
 }
 
 /// Replaces what was learnt.
@@ -124,9 +147,9 @@ impl Learner {
     /// Learns from the text of a log; gives its decoded size in bytes.
     pub fn read(&mut self, reader: &mut dyn Read) -> Result<u64> {
         let mut size = 0;
-        text::blocks(reader, &mut |block| {
+        text::side_by_side(reader, seen, &mut |block, seen| {
             size += block.len() as u64;
-            self.line(block);
+            self.learn(block, seen);
             Ok(())
         })?;
         Ok(size)
@@ -134,10 +157,21 @@ impl Learner {
 
     /// Learns from whole lines, such as the name of a file.
     pub fn line(&mut self, text: &[u8]) {
-        for Found { at, kind } in find(text) {
+        let seen = seen(text);
+        self.learn(text, seen);
+    }
+
+    fn learn(&mut self, text: &[u8], (found, pairs): Seen) {
+        for Found { at, kind } in found {
             match kind {
                 Private::Host => self.host(&text[at]),
                 kind => self.fakes.learn(kind, &text[at]),
+            }
+        }
+        for (domain, name) in pairs {
+            if self.pairs.len() < MOST_PAIRS {
+                let pair = (text[domain].to_vec(), text[name].to_vec());
+                self.pairs.insert(pair);
             }
         }
     }
@@ -156,6 +190,11 @@ impl Learner {
     /// Ends learning.
     #[must_use]
     pub fn settled(mut self) -> Redactor {
+        for (domain, name) in std::mem::take(&mut self.pairs) {
+            if self.fakes.has(Private::Host, &domain) || self.fakes.has(Private::Domain, &domain) {
+                self.fakes.learn(Private::User, &name);
+            }
+        }
         self.fakes.settle();
         let plain = plain_words();
         let mut values = Vec::new();
@@ -180,7 +219,8 @@ impl Learner {
 impl Redactor {
     /// Writes the text of a log as UTF-8 with the same lines, but for what is private.
     pub fn copy(&self, reader: &mut dyn Read, out: &mut dyn Write) -> Result<()> {
-        text::blocks(reader, &mut |block| out.write_all(&self.redacted(block)))
+        let work = |block: &[u8]| self.redacted(block);
+        text::side_by_side(reader, work, &mut |_, redacted| out.write_all(&redacted))
     }
 
     /// Whole lines without what is private.
@@ -194,6 +234,14 @@ impl Redactor {
             })
             .collect();
         places.extend(self.learnt_in(text));
+        // A name that is a plain word elsewhere is replaced behind its domain.
+        places.extend(accounts(text).into_iter().filter_map(|(domain, name)| {
+            let [host, domain] = [Private::Host, Private::Domain]
+                .map(|kind| self.fakes.of(kind, &text[domain.clone()]));
+            host.or(domain)?;
+            let fake = self.fakes.of(Private::User, &text[name.clone()])?;
+            Some((Found { at: name, kind: Private::User }, fake))
+        }));
         // The longer of two that begin together; of two that overlap the one that begins first.
         places.sort_by_key(|(found, _)| (found.at.start, usize::MAX - found.at.end));
         let (mut out, mut written) = (Vec::with_capacity(text.len()), 0);

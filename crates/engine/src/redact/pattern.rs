@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::fake::Private;
@@ -18,94 +19,219 @@ pub(super) struct Found {
 /// Says whether, and how much of, what a pattern matched is private.
 type Judge = fn(text: &[u8], at: Range<usize>) -> Option<Range<usize>>;
 
-/// Group 1 is the value; it may end up shorter.
-const PATTERNS: [(Private, &str, Judge); 18] = [
+/// Where a pattern may stand: a line is looked at only if it holds one of these.
+type Triggers = &'static [&'static str];
+
+const ACCOUNTS: Triggers = &["user", "account", "owner", "run"];
+
+/// Group 1 is the value; it may end up shorter. No pattern reaches over the end of a line. Those
+/// without triggers are looked for by [`shapes`].
+const PATTERNS: [(Private, Triggers, &str, Judge); 19] = [
     (
         Private::User,
+        &["users", "documents and settings"],
         r#"(?:^|[\\/]{1,4})(?:users|documents and settings)[\\/]{1,4}([^\\/:*?"<>|\r\n\t]{1,64})"#,
         profile,
     ),
     (
         Private::User,
+        ACCOUNTS,
         r#"\b(?:user ?name|user|account ?name|account|registered ?owner|owner|run ?as) ?[:=] ?["']?(?:[\w.-]{1,63}\\)?([^\s"',;<>()\[\]{}\\=:]{2,64})"#,
         account,
     ),
     (
         Private::Domain,
+        ACCOUNTS,
         r#"\b(?:user ?name|user|account ?name|account|owner|run ?as) ?[:=] ?["']?([\w.-]{2,63})\\"#,
         domain,
     ),
-    (Private::Domain, r#"\b(?:domain|workgroup)(?: ?name)? ?[:=] ?["']?([\w.-]{2,255})"#, domain),
+    (
+        Private::Domain,
+        &["domain", "workgroup"],
+        r#"\b(?:domain|workgroup)(?: ?name)? ?[:=] ?["']?([\w.-]{2,255})"#,
+        domain,
+    ),
     (
         Private::Host,
+        &["name"],
         r#"\b(?:computer|machine|host|netbios|dns|node|server)[ _]?name ?[:=] ?["']?([a-z0-9][\w.-]{1,254})"#,
         host,
     ),
-    (Private::Host, r"\b((?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11})\b", default_name),
-    (Private::Host, r"(?:^|[^\\\w:.?])\\\\(?:\?\\UNC\\)?([a-z0-9][\w.-]{0,254})\\", host),
     (
         Private::Host,
+        &["desktop-", "laptop-", "win-"],
+        r"\b((?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11})\b",
+        default_name,
+    ),
+    (Private::Host, &[r"\\"], r"(?:^|[^\\\w:.?])\\\\(?:\?\\UNC\\)?([a-z0-9][\w.-]{0,254})\\", host),
+    (
+        Private::Host,
+        &["://"],
         r#"\b(?:https?|ftp|ldap|wss?)://(?:[^/@\s"]{1,64}@)?([a-z0-9][\w.-]{1,254})"#,
         host,
     ),
     (
         Private::Host,
+        &["proxy", "server"],
         r#"\b(?:proxy(?: ?server)?|server|WUServer|WUStatusServer) ?[:=] ?["']?([a-z0-9][\w.-]{1,254}):\d{2,5}\b"#,
         host,
     ),
     (
         Private::Host,
+        &[".local", ".lan", ".corp", ".internal", ".intranet", ".home"],
         r"\b((?:[a-z0-9][a-z0-9-]{0,62}\.)+(?:local|lan|corp|internal|intranet|localdomain|home))\b",
         host,
     ),
-    (Private::Sid, r"\b(S-1-(?:5-21|12-1)(?:-\d{1,10}){3,15})\b", sid),
-    (Private::Mail, r"\b([\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[a-z]{2,24})\b", mail),
-    (Private::Ipv4, r"\b(\d{1,3}(?:\.\d{1,3}){3})\b", ipv4),
-    (Private::Ipv6, r"((?:[0-9a-f]{1,4}:|:)(?::?[0-9a-f]{1,4}:?){1,7})", ipv6),
-    (Private::Mac, r"\b([0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\b", apart),
+    (Private::Sid, &["s-1-"], r"\b(S-1-(?:5-21|12-1)(?:-\d{1,10}){3,15})\b", sid),
+    (
+        Private::Mail,
+        &["@"],
+        r"\b([\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[a-z]{2,24})\b",
+        mail,
+    ),
     (
         Private::Serial,
+        &["serial", "asset", "tag"],
         r#"\b(?:serial(?: ?number| ?no\.?)?|asset ?tag|service ?tag|chassis ?tag) ?[:=] ?["']?([\w.-]{4,64})"#,
         serial,
     ),
     (
-        Private::ProductKey,
-        r"\b([A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}|\d{5}-(?:\d{3}|OEM|\d{5})-\d{5,7}-[A-Z0-9]{5})\b",
-        apart,
+        Private::Serial,
+        &[r"usbstor\", r"usb\", r"scsi\", r"wpdbusenum\"],
+        // Ports with serial numbers behind: `USBSTOR\DISK&VEN_X\4C530001230912115431&0`.
+        r"\b(?:USBSTOR|USB|SCSI|WPDBUSENUM)\\[^\\\s]{1,200}\\([0-9A-Z]{6,64})",
+        serial,
     ),
     (
         Private::MachineId,
-        r#"\b(?:SusClientId|MachineGuid|MachineId|DeviceId|HardwareId)\W{1,4}([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"#,
+        &["susclientid", "machineguid", "machineid", "deviceid", "hardwareid"],
+        r#"\b(?:SusClientId|MachineGuid|MachineId|DeviceId|HardwareId)[^\w\r\n]{1,4}([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"#,
         whole,
     ),
+    (Private::Ipv4, &[], r"\b(\d{1,3}(?:\.\d{1,3}){3})\b", ipv4),
+    (Private::Ipv6, &[], r"((?:[0-9a-f]{1,4}:|:)(?::?[0-9a-f]{1,4}:?){1,7})", ipv6),
+    (
+        Private::Mac,
+        &[],
+        r"\b([0-9a-f]{2}(?:-[0-9a-f]{2}){5}|[0-9a-f]{2}(?::[0-9a-f]{2}){5})\b",
+        apart,
+    ),
+    (
+        Private::ProductKey,
+        &[],
+        r"\b([A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}|\d{5}-(?:\d{3}|OEM|\d{5})-\d{5,7}-[A-Z0-9]{5})\b",
+        apart,
+    ),
 ];
+const IPV4: usize = 15;
+const IPV6: usize = 16;
+const MAC: usize = 17;
+const PRODUCT_KEY: usize = 18;
 
-/// Ports with serial numbers behind: `USBSTOR\DISK&VEN_X\4C530001230912115431&0`.
-const DEVICE: &str = r"\b(?:USBSTOR|USB|SCSI|WPDBUSENUM)\\[^\\\s]{1,200}\\([0-9A-Z]{6,64})";
+struct Patterns {
+    all: Vec<(Private, Regex, Judge)>,
+    /// All triggers at once, and whose each is.
+    triggers: AhoCorasick,
+    owners: Vec<usize>,
+}
 
-static COMPILED: LazyLock<Vec<(Private, Regex, Judge)>> = LazyLock::new(|| {
-    let device: (Private, &str, Judge) = (Private::Serial, DEVICE, serial);
-    let all = PATTERNS.into_iter().chain([device]);
-    all.map(|(kind, text, judge)| {
+static COMPILED: LazyLock<Patterns> = LazyLock::new(|| {
+    let compile = |text: &str| {
         let mut builder = RegexBuilder::new(text);
         builder.unicode(false).case_insensitive(true).multi_line(true);
-        (kind, builder.build().expect("the patterns are regular expressions"), judge)
-    })
-    .collect()
+        builder.build().expect("the patterns are regular expressions")
+    };
+    let own = |(index, (_, triggers, ..)): (usize, &(Private, Triggers, &str, Judge))| {
+        triggers.iter().map(move |trigger| (index, *trigger)).collect::<Vec<_>>()
+    };
+    let (owners, triggers): (Vec<usize>, Vec<&str>) =
+        PATTERNS.iter().enumerate().flat_map(own).unzip();
+    let mut builder = AhoCorasickBuilder::new();
+    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA));
+    Patterns {
+        all: PATTERNS.map(|(kind, _, text, judge)| (kind, compile(text), judge)).into(),
+        triggers: builder.build(triggers).expect("the triggers are few"),
+        owners,
+    }
 });
 
 /// Finds private values in whole lines; they may lie over each other.
 pub(super) fn find(text: &[u8]) -> Vec<Found> {
-    let mut found = Vec::new();
-    for (kind, regex, judge) in COMPILED.iter() {
-        for captures in regex.captures_iter(text) {
+    let patterns = &*COMPILED;
+    // Each line is looked at once for each pattern.
+    let (mut found, mut seen_to) = (Vec::new(), [0; PATTERNS.len()]);
+    let mut look = |pattern: usize, at: usize| {
+        if at < seen_to[pattern] {
+            return;
+        }
+        let line = line_around(text, at);
+        seen_to[pattern] = line.end.max(at + 1);
+        let (kind, regex, judge) = &patterns.all[pattern];
+        for captures in regex.captures_iter(&text[line.clone()]) {
             let Some(value) = captures.get(1) else { continue };
-            if let Some(at) = judge(text, value.range()) {
+            let value = line.start + value.start()..line.start + value.end();
+            if let Some(at) = judge(text, value) {
                 found.push(Found { at, kind: *kind });
             }
         }
+    };
+    for hit in patterns.triggers.find_overlapping_iter(text) {
+        look(patterns.owners[hit.pattern().as_usize()], hit.start());
     }
+    shapes(text, &mut look);
     found
+}
+
+fn line_around(text: &[u8], at: usize) -> Range<usize> {
+    let start = memchr::memrchr2(b'\n', b'\r', &text[..at]).map_or(0, |end| end + 1);
+    let end = memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |end| at + end);
+    start..end
+}
+
+/// Tells of places around which an address or a key may stand, by the distances of what divides it.
+fn shapes(text: &[u8], look: &mut dyn FnMut(usize, usize)) {
+    // The last places of each divider, the newest first.
+    let (mut dots, mut colons, mut dashes) = ([0; 2], [0; 6], [0; 4]);
+    let apart = |places: &[usize], at: usize, distance: usize| {
+        let newer = [at].into_iter().chain(places.iter().copied());
+        newer.zip(places).all(|(newer, &older)| newer == older + distance)
+    };
+    for at in memchr::memchr3_iter(b'.', b':', b'-', text) {
+        match text[at] {
+            b'.' => {
+                let [second, first] = dots;
+                let is_near = |gap: usize| (2..=4).contains(&gap);
+                if is_near(at - second) && is_near(second - first) {
+                    look(IPV4, at);
+                }
+                dots = [at, second];
+            }
+            b':' => {
+                // In full it has seven of them.
+                if at == colons[0] + 1 || at - colons[5] <= 35 {
+                    look(IPV6, at);
+                }
+                if apart(&colons[..4], at, 3) {
+                    look(MAC, at);
+                }
+                colons.rotate_right(1);
+                colons[0] = at;
+            }
+            _ => {
+                if apart(&dashes[..4], at, 3) {
+                    look(MAC, at);
+                }
+                let digits =
+                    |end: usize| end >= 5 && text[end - 5..end].iter().all(u8::is_ascii_digit);
+                let is_old_key = matches!(at - dashes[0], 4 | 6) && digits(dashes[0]);
+                if is_old_key || apart(&dashes[..3], at, 6) {
+                    look(PRODUCT_KEY, at);
+                }
+                dashes.rotate_right(1);
+                dashes[0] = at;
+            }
+        }
+    }
 }
 
 /// Profiles and accounts that every Windows has.
@@ -275,6 +401,45 @@ fn sid(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     }
 }
 
+/// `ACME\\meier`: a name in capitals and one behind it, which are no path. Whether they are an account
+/// is known when all names of PCs and domains are.
+pub(super) fn accounts(text: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let mut found = Vec::new();
+    for slash in memchr::memchr_iter(b'\\', text) {
+        let before = &text[slash.saturating_sub(16)..slash];
+        let length = before.iter().rev().take_while(|&&byte| is_name(byte)).count();
+        let domain = slash - length..slash;
+        let joins = |byte: &u8| b"\\/:.%$~".contains(byte) || *byte >= 0x80;
+        let is_part = domain.start.checked_sub(1).is_some_and(|at| joins(&text[at]));
+        let value = &text[domain.clone()];
+        let is_capital =
+            value.iter().any(u8::is_ascii_uppercase) && !value.iter().any(u8::is_ascii_lowercase);
+        if !(2..=15).contains(&length) || is_part || !is_capital {
+            continue;
+        }
+        let is_end = |byte: &u8| b"\\/:*?\"<>|,;=[]() \r\n\t'".contains(byte);
+        let rest = &text[slash + 1..];
+        let length = rest.iter().take(65).take_while(|byte| !is_end(byte)).count();
+        let goes_on = rest.get(length).is_some_and(|byte| b"\\/:*".contains(byte));
+        let kept = rest[..length].iter().rposition(|&byte| byte != b'.').map_or(0, |last| last + 1);
+        let value = &rest[..kept];
+        if !(2..=64).contains(&kept) || goes_on || is_common_account(value) {
+            continue;
+        }
+        found.push((domain, slash + 1..slash + 1 + kept));
+    }
+    found
+}
+
+/// Whether what stands before such a pair says that it is an account.
+pub(super) fn is_called_account(text: &[u8], domain: &Range<usize>) -> bool {
+    let before = text[domain.start.saturating_sub(24)..domain.start].to_ascii_lowercase();
+    let words =
+        [&b"user "[..], b"user: ", b"account ", b"behalf of ", b"logged on as ", b"run as "];
+    words.iter().any(|word| before.strip_suffix(b"\"").unwrap_or(&before).ends_with(word))
+}
+
 /// The names that setup gives: `DESKTOP-2KGM189`, but not `Desktop-Package`.
 fn default_name(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     let value = &text[at.clone()];
@@ -296,14 +461,18 @@ fn ipv4(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     let says_nothing = address.is_loopback() || first == 0 || first == 255 || is_version_zero;
     let before = text[at.start.saturating_sub(12)..at.start].to_ascii_lowercase();
     let (previous, next) = (before.last().copied().unwrap_or(b' '), text.get(at.end).copied());
-    // Versions of four small numbers look the same.
-    let is_part = previous == b'.'
-        || previous == b'~'
-        || next == Some(b'.') && text.get(at.end + 1).is_some_and(u8::is_ascii_digit)
-        || previous == b'_' && next == Some(b'_');
+    // Versions of four small numbers look the same; so do folders that are named after them, but
+    // not the names of servers.
+    let is_folder = previous == b'\\'
+        && text[..at.start].iter().rev().nth(1).is_some_and(|byte| *byte != previous);
+    let is_part = b".~_".contains(&previous)
+        || is_folder
+        || matches!(next, Some(b'~' | b'_'))
+        || next == Some(b'.') && text.get(at.end + 1).is_some_and(u8::is_ascii_digit);
     let words = before.split(|byte| !byte.is_ascii_alphabetic());
     let is_version = words.rev().find(|word| !word.is_empty()).is_some_and(|word| {
-        word.ends_with(b"version") || word == b"v" || word == b"ver" || word == b"build"
+        let words: [&[u8]; 6] = [b"v", b"ver", b"build", b"rev", b"revision", b"release"];
+        word.ends_with(b"version") || words.contains(&word)
     });
     (!says_nothing && !is_part && !is_version).then_some(at)
 }

@@ -117,6 +117,26 @@ fn somebody_called_like_a_plain_word_is_replaced_only_as_a_name() {
 }
 
 #[test]
+fn an_account_behind_its_domain_is_a_name_once_the_domain_is_known() {
+    let text = "by ACME\\jmeier\nworkgroup: ACME\nuser CORP\\q.weber wrote SOFTWARE\\Vault\nq.weber, jmeier\n";
+    let redactor = redactor(&[text.as_bytes()]);
+    let out = redacted(&redactor, text.as_bytes());
+    for private in ["acme", "corp", "weber", "meier"] {
+        assert!(!out.to_lowercase().contains(private), "{out}");
+    }
+    assert!(out.contains(r"SOFTWARE\Vault"), "{out}");
+}
+
+#[test]
+fn a_version_of_four_numbers_is_no_address() {
+    let versions = "10.0.19041.1 v1.2.3.4 version 7.6.5.4, C:\\Windows\\Driver\\1.2.3.4\\x build 9.8.7.6 a~1.2.3.4\n";
+    assert_eq!(redacted(&redactor(&[versions.as_bytes()]), versions.as_bytes()), versions);
+    let addresses = r"\\10.20.30.40\share asks 10.20.30.41:8530 and 172.16.1.9";
+    let out = redacted(&redactor(&[addresses.as_bytes()]), addresses.as_bytes());
+    assert_eq!(out, r"\\192.0.2.1\share asks 192.0.2.2:8530 and 192.0.2.3");
+}
+
+#[test]
 fn a_stand_in_is_never_a_real_value() {
     let text = "C:\\Users\\user1\\x C:\\Users\\bob\\y\n";
     let out = redacted(&redactor(&[text.as_bytes()]), text.as_bytes());
