@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use unwedge_formats::etl::ticks_at;
+use unwedge_formats::etl::write::EtlBuilder;
+use unwedge_formats::evtx::{Event, EvtxBuilder};
+use unwedge_formats::regf::Data;
+use unwedge_formats::regf::write::HiveBuilder;
 
 const LOCKED: &str = r"2026-01-02 10:00:00, Info                  CBS    TI: --- Initializing Trusted Installer ---
 2026-01-02 10:00:01, Info                  CBS    Session: 31100000_1 initialized by client WindowsUpdateAgent, external staging directory: (null), external registry directory: (null)
@@ -241,4 +246,100 @@ fn a_pc_written_down_as_text_can_be_collected() {
     let manifest = collected(&host, &bundle, &["--redact"]);
     assert_eq!(manifest["files"][0]["path"], "evidence/Windows/Logs/CBS/CBS.log", "{manifest:#}");
     assert_eq!(essence(&bundle).0, "failing");
+}
+
+/// An event log, a trace and hives of a PC on which the update service is switched off.
+fn binary_evidence() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("case/Windows");
+    let failed = Event {
+        record: 1,
+        // 2026-01-02 09:00:04 UTC.
+        time: 134_118_108_040_000_000,
+        provider: "Microsoft-Windows-WindowsUpdateClient".to_owned(),
+        id: 20,
+        level: 2,
+        channel: "System".to_owned(),
+        computer: "BRIAR-7".to_owned(),
+        data: [("errorCode", "0x80070422"), ("updateTitle", "of k.orlov"), ("updateGuid", "{1}")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+    };
+    let start = ticks_at(jiff::civil::date(2026, 1, 2).at(9, 0, 0, 0));
+    let trace = EtlBuilder::new(start).update(1, 2, 3, "Agent", "scan at BRIAR-7 by k.orlov");
+    let mut system = HiveBuilder::new();
+    let service = r"ControlSet001\Services\wuauserv";
+    system
+        .value("Select", "Current", &Data::Dword(1))
+        .value(service, "Start", &Data::Dword(4))
+        .value(service, "Type", &Data::Dword(32))
+        .value(service, "ImagePath", &Data::ExpandSz(r"C:\Users\k.orlov\svchost.exe".to_owned()))
+        .value(service, "Secret", &Data::Sz("k.orlov's own".to_owned()))
+        .value(
+            r"ControlSet001\Control\ComputerName\ComputerName",
+            "ComputerName",
+            &Data::Sz("BRIAR-7".to_owned()),
+        )
+        .value(
+            r"ControlSet001\Control\TimeZoneInformation",
+            "ActiveTimeBias",
+            &Data::Dword((-60_i32).cast_unsigned()),
+        );
+    for (name, bytes) in [
+        ("System32/winevt/Logs/System.evtx", EvtxBuilder::new().event(&failed).build()),
+        ("Logs/WindowsUpdate/WindowsUpdate.1.etl", trace.finish()),
+        ("System32/config/SYSTEM", system.hive()),
+        ("Logs/CBS/CBS.log", LOCKED.as_bytes().to_vec()),
+    ] {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let root = folder.path().join("case");
+    (folder, root)
+}
+
+#[test]
+fn what_is_no_text_becomes_text_that_says_the_same() {
+    let (folder, root) = binary_evidence();
+    let bundle = folder.path().join("r.zip");
+    let manifest = collected(&root, &bundle, &["--redact"]);
+    let treated: Vec<(&str, &str, &str)> = manifest["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| {
+            let text = |name: &str| file[name].as_str().unwrap();
+            (text("path"), text("kind"), text("treatment"))
+        })
+        .collect();
+    assert_eq!(
+        treated,
+        [
+            ("evidence/Windows/Logs/CBS/CBS.log", "cbs", "redacted"),
+            (
+                "evidence/Windows/Logs/WindowsUpdate/WindowsUpdate.1.etl.log",
+                "windows_update",
+                "converted"
+            ),
+            ("evidence/Windows/System32/winevt/Logs/System.evtx.txt", "events", "converted"),
+            ("evidence/registry.reg", "registry_export", "converted"),
+        ],
+        "{manifest:#}"
+    );
+    assert_eq!(manifest["left_out"].as_array().unwrap().len(), 0);
+    for (name, bytes) in unpacked(&bundle) {
+        let text = String::from_utf8(bytes).unwrap();
+        // In an export some strings are bytes of UTF-16.
+        let wide = text.replace(",00,", "").replace(',', "");
+        for private in ["orlov", "briar", "6f726c6f76", "secret"] {
+            assert!(!text.to_lowercase().contains(private), "{private} in {name}: {text}");
+            assert!(!wide.contains(private), "{private} in {name}: {text}");
+        }
+    }
+    let whole = essence(&root);
+    assert!(whole.1.iter().any(|finding| finding.0 == "update-service-disabled"), "{whole:?}");
+    assert_eq!(essence(&bundle), whole);
+    let about = |path: &Path| json(&["diagnose", "--json", path.to_str().unwrap()])["pc"].clone();
+    assert_eq!(about(&bundle)["build"], about(&root)["build"]);
 }

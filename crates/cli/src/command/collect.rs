@@ -1,6 +1,7 @@
 //! `unwedge collect`: the evidence of a PC in one file, to be kept or given away.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -22,7 +23,8 @@ pub(crate) struct CollectArgs {
     #[arg(short, long, value_name = "BUNDLE.zip")]
     output: PathBuf,
 
-    /// Replace names of people and PCs, addresses and serial numbers; leave out what is no text
+    /// Replace names of people and PCs, addresses and serial numbers; event logs, traces and the
+    /// registry become text, as far as unwedge reads them
     #[arg(long)]
     redact: bool,
 
@@ -65,6 +67,12 @@ fn write(host: &dyn Host, request: Request, output: &Path) -> anyhow::Result<Man
     name.push(format!(".{}.part", std::process::id()));
     let part = output.with_file_name(name);
     let cannot = || format!("could not write {}", part.display());
+    // One of this name is left from a run that was killed: no other process has our number now.
+    // Removed and not written over, lest it be a link to something else.
+    match fs::remove_file(&part) {
+        Err(why) if why.kind() != ErrorKind::NotFound => return Err(why).with_context(cannot),
+        Ok(()) | Err(_) => {}
+    }
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(&part);
     let file = file.with_context(cannot)?;
     let done = collected(host, request, file).and_then(|manifest| {
@@ -109,4 +117,24 @@ fn size(text: &str) -> Result<u64, String> {
     let number: u64 =
         digits.parse().map_err(|_| "a size is a whole number and a unit".to_owned())?;
     number.checked_mul(factor).filter(|size| *size > 0).ok_or_else(|| "out of range".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use unwedge_host::Fixture;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_does_not_stop_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("b.zip");
+        let part = folder.path().join(format!("b.zip.{}.part", std::process::id()));
+        fs::write(&part, "half").unwrap();
+        let log = "2026-01-02 10:00:00, Info                  CBS    a line\n".repeat(9);
+        let pc = Fixture::parse(&format!("//- file C:\\Windows\\Logs\\CBS\\CBS.log\n{log}"));
+        let request = Request { max_size_bytes: 1 << 20, privacy: Privacy::Keep };
+        write(&pc.unwrap(), request, &bundle).unwrap();
+        assert!(bundle.is_file() && !part.exists());
+    }
 }

@@ -81,14 +81,6 @@ impl Kind {
         }
     }
 
-    /// Whether it consists of lines of text.
-    pub(super) fn is_text(self) -> bool {
-        match self {
-            Kind::Log(_) | Kind::DeviceSetup | Kind::PendingXml | Kind::RegistryExport => true,
-            Kind::EventLog | Kind::Trace | Kind::Hive => false,
-        }
-    }
-
     /// Whether each line stands for itself, so that the newest of them are worth having alone.
     pub(super) fn is_log(self) -> bool {
         matches!(self, Kind::Log(_) | Kind::DeviceSetup)

@@ -66,6 +66,8 @@ pub enum Treatment {
     AsStored,
     /// Private values were replaced, line by line; decoded to UTF-8.
     Redacted,
+    /// It was no text: what unwedge reads of it was written as text, and private values replaced.
+    Converted,
 }
 
 /// A file that is not in the bundle.

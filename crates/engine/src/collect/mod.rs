@@ -2,9 +2,11 @@
 //!
 //! The same evidence gives the same bytes. A bundle is itself evidence that can be diagnosed.
 
+mod converted;
 mod kind;
 mod manifest;
 mod place;
+mod registry;
 
 use std::cmp::Reverse;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,9 +18,13 @@ use unwedge_host::{Evidence, Host};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::redact::{Leak, Learner, Redactor, check};
+use crate::redact::{Leak, Learner, Redactor, check, check_text};
+use converted::Conversion;
 use kind::Kind;
 use place::Places;
+use registry::Registry;
+
+pub(crate) use converted::TRACE_ENDING;
 
 pub use kind::Coverage;
 pub use manifest::{FORMAT, Filed, LeftOut, Manifest, NAME as MANIFEST_NAME, Treatment};
@@ -27,6 +33,9 @@ pub use manifest::{FORMAT, Filed, LeftOut, Manifest, NAME as MANIFEST_NAME, Trea
 const SMALLEST_PART_BYTES: u64 = 64 << 10;
 /// At most so many files that are left out are listed.
 const MOST_LEFT_OUT: usize = 1_000;
+
+/// The text of the registry in a redacted bundle.
+const REGISTRY_NAME: &str = "registry.reg";
 
 /// What goes into a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +51,7 @@ pub struct Request {
 pub enum Privacy {
     /// Files stay as they are.
     Keep,
-    /// Values are replaced in text; what is no text is left out.
+    /// Values are replaced in text; what is no text is turned into some.
     Redact,
 }
 
@@ -92,17 +101,32 @@ pub fn collect(
     if survey.items.is_empty() {
         return Err(CollectError::Nothing(survey.left_out.len() + survey.left_out_more));
     }
-    let redactor = match request.privacy {
-        Privacy::Keep => None,
-        Privacy::Redact => Some(survey.learn(host)),
+    let (conversion, registry, redactor) = match request.privacy {
+        Privacy::Keep => (Conversion::None, None, None),
+        Privacy::Redact => {
+            let conversion = Conversion::to_text(host);
+            let registry = Registry::of(host);
+            let redactor = survey.learn(host, &conversion, &registry);
+            (conversion, Some(registry), Some(redactor))
+        }
     };
     let chosen = survey.choose(request.max_size_bytes);
-    let mut bundle = Bundle { zip: ZipWriter::new(&mut out), redactor: redactor.as_ref() };
+    let redactor = redactor.as_ref();
+    let mut bundle = Bundle { zip: ZipWriter::new(&mut out), redactor, conversion };
     let mut files = Vec::new();
+    if let (Some(registry), Some(redactor)) = (&registry, redactor) {
+        let hives = std::mem::take(&mut survey.hives);
+        files.extend(bundle.registry(registry, redactor, &hives, &mut survey.places)?);
+        for (source, kind, size_bytes) in hives.into_iter().filter(|_| files.is_empty()) {
+            let why = "nothing in it is read by unwedge".to_owned();
+            survey.leave_out(&source, Some(kind.name()), size_bytes, why);
+        }
+    }
     let mut places = survey.places;
     for (item, part) in chosen {
         let relative = bundle.without_private(&item.relative);
-        let path = places.take(&relative);
+        let (_, ending) = bundle.conversion.becomes(item.kind);
+        let path = places.take(&format!("{relative}{ending}"));
         files.push(bundle.file(host, &item, part, path)?);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -119,12 +143,12 @@ pub fn collect(
         files,
         left_out: survey.left_out,
         left_out_more: survey.left_out_more,
-        replaced: redactor.as_ref().map(Redactor::counts).unwrap_or_default(),
+        replaced: redactor.map(Redactor::counts).unwrap_or_default(),
     };
     bundle.end(&manifest)?;
     if let Some(redactor) = redactor {
         out.rewind()?;
-        if let Some(leak) = check(&mut out, &redactor)? {
+        if let Some(leak) = check(&mut out, redactor)? {
             return Err(CollectError::Leak(leak));
         }
     }
@@ -134,6 +158,8 @@ pub fn collect(
 /// What was found.
 struct Survey {
     items: Vec<Item>,
+    /// Parts of the registry, of which text is made in one; with their kind and size.
+    hives: Vec<(String, Kind, u64)>,
     left_out: Vec<LeftOut>,
     left_out_more: usize,
     places: Places,
@@ -143,8 +169,8 @@ impl Survey {
     fn of(host: &dyn Host, privacy: Privacy) -> Result<Survey, CollectError> {
         let evidence = host.evidence()?;
         let places = Places::of(evidence.iter().map(|it| &it.source[..]));
-        let (items, left_out) = (Vec::new(), Vec::new());
-        let mut survey = Survey { items, left_out, left_out_more: 0, places };
+        let (items, hives, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut survey = Survey { items, hives, left_out, left_out_more: 0, places };
         for file in evidence {
             survey.look(host, file, privacy);
         }
@@ -185,10 +211,8 @@ impl Survey {
         }
         for (member, kind) in found {
             let source = member.cited(&evidence.source);
-            if privacy == Privacy::Redact && !kind.is_text() {
-                // Text forms of these would go the way of logs from here on.
-                let why = "no text: what is private in it cannot be replaced".to_owned();
-                self.leave_out(&source, Some(kind.name()), evidence.size_bytes, why);
+            if privacy == Privacy::Redact && matches!(kind, Kind::Hive | Kind::RegistryExport) {
+                self.hives.push((source, kind, evidence.size_bytes));
                 continue;
             }
             let relative = self.places.relative(&source);
@@ -220,22 +244,39 @@ impl Survey {
     }
 
     /// Goes through all texts to learn what is private, and how large they are.
-    fn learn(&mut self, host: &dyn Host) -> Redactor {
+    fn learn(
+        &mut self,
+        host: &dyn Host,
+        conversion: &Conversion,
+        registry: &Registry<'_>,
+    ) -> Redactor {
         let mut learner = Learner::default();
         if let Some(name) = &host.about().name {
             learner.host(name.as_bytes());
         }
-        for item in &mut self.items {
+        registry.learn(&mut learner);
+        for mut item in std::mem::take(&mut self.items) {
             learner.line(format!("/{}", item.relative).as_bytes());
-            let mut size = 0;
-            let read =
-                container::read(&|| host.open_evidence(&item.evidence), &item.member, |reader| {
-                    learner.read(reader).map(|read| size = read)
-                });
+            let read = conversion.read(host, &item, |reader| learner.read(reader));
+            let is_converted = conversion.changes(item.kind);
             // What cannot be read is told when it is written.
-            if read.is_ok() && size > 0 && !item.member.is_whole() {
-                item.size_bytes = size;
+            match read.and_then(|read| read) {
+                Ok(0) if is_converted => {
+                    let why = "unwedge reads nothing in it".to_owned();
+                    let source = item.member.cited(&item.evidence.source);
+                    let size_bytes = item.evidence.size_bytes;
+                    self.leave_out(&source, Some(item.kind.name()), size_bytes, why);
+                    continue;
+                }
+                Ok(size) if size > 0 && (is_converted || !item.member.is_whole()) => {
+                    item.size_bytes = size;
+                }
+                Ok(_) | Err(_) => {}
             }
+            self.items.push(item);
+        }
+        for (source, ..) in &self.hives {
+            learner.line(format!("/{}", self.places.relative(source)).as_bytes());
         }
         for left in &self.left_out {
             learner.line(format!("/{}", left.source).as_bytes());
@@ -281,6 +322,7 @@ impl Survey {
 struct Bundle<'b, W: Write + Seek> {
     zip: ZipWriter<W>,
     redactor: Option<&'b Redactor>,
+    conversion: Conversion,
 }
 
 impl<W: Write + Seek> Bundle<'_, W> {
@@ -299,7 +341,7 @@ impl<W: Write + Seek> Bundle<'_, W> {
         let open = || host.open_evidence(&item.evidence);
         let copied = match part {
             Part::All => {
-                container::read(&open, &item.member, |reader| copy(reader, redactor, &mut hashed))
+                self.conversion.read(host, item, |reader| copy(reader, redactor, &mut hashed))
             }
             Part::Newest(bytes) => open().map_err(io::Error::other).map(|mut file| {
                 let (from, mark) = newest(&mut file, item.evidence.size_bytes, bytes)?;
@@ -325,14 +367,53 @@ impl<W: Write + Seek> Bundle<'_, W> {
         Ok(Filed {
             path,
             source,
-            kind: item.kind.name(),
+            kind: self.conversion.becomes(item.kind).0,
             size_bytes,
-            sha256: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(hash),
             modified: item.evidence.modified,
-            treatment: redactor.map_or(Treatment::AsStored, |_| Treatment::Redacted),
+            treatment: match redactor {
+                None => Treatment::AsStored,
+                Some(_) if self.conversion.changes(item.kind) => Treatment::Converted,
+                Some(_) => Treatment::Redacted,
+            },
             skipped_bytes: (skipped > 0).then_some(skipped),
             broken,
         })
+    }
+
+    /// Writes the registry of the evidence, if there is one.
+    fn registry(
+        &mut self,
+        registry: &Registry<'_>,
+        redactor: &Redactor,
+        hives: &[(String, Kind, u64)],
+        places: &mut Places,
+    ) -> Result<Option<Filed>, CollectError> {
+        let Some((text, plain)) = registry.redacted(redactor) else { return Ok(None) };
+        let path = places.take(REGISTRY_NAME);
+        // In the text of an export some strings stand as numbers.
+        if let Some(leak) = check_text(&path, plain.as_bytes(), redactor) {
+            return Err(CollectError::Leak(leak));
+        }
+        self.zip.start_file(&path, options()).map_err(io::Error::other)?;
+        let mut hashed = Hashed { inner: &mut self.zip, hash: Sha256::new(), size_bytes: 0 };
+        hashed.write_all(text.as_bytes())?;
+        let Hashed { hash, size_bytes, .. } = hashed;
+        let sources: Vec<String> = hives
+            .iter()
+            .map(|(source, ..)| self.without_private(&places.relative(source)))
+            .collect();
+        Ok(Some(Filed {
+            path,
+            source: if sources.is_empty() { "the PC".to_owned() } else { sources.join(", ") },
+            kind: Kind::RegistryExport.name(),
+            size_bytes,
+            sha256: hex(hash),
+            modified: None,
+            treatment: Treatment::Converted,
+            skipped_bytes: None,
+            broken: None,
+        }))
     }
 
     fn end(mut self, manifest: &Manifest) -> io::Result<()> {
@@ -348,6 +429,10 @@ impl<W: Write + Seek> Bundle<'_, W> {
             None => text.to_owned(),
         }
     }
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same evidence gives the same bytes: no file has a time of its own.

@@ -82,9 +82,17 @@ impl Form {
 impl Rendered {
     /// Reads all of a trace.
     pub(crate) fn of_trace(reader: &mut dyn Read) -> io::Result<Rendered> {
+        Rendered::of_trace_at(reader, None)
+    }
+
+    /// Reads all of a trace, by a clock that is so many minutes ahead of UTC.
+    pub(crate) fn of_trace_at(
+        reader: &mut dyn Read,
+        offset_minutes: Option<i32>,
+    ) -> io::Result<Rendered> {
         let bytes = whole(reader)?;
         let trace = etl::decode(&bytes);
-        let text = trace.to_log(&Zone::UTC);
+        let text = trace.to_log(&offset_minutes.map_or(Zone::UTC, Zone::fixed));
         let silence = match (text.is_empty(), trace.needs_symbols > 0, trace.other.is_empty()) {
             (false, ..) => None,
             (true, true, _) => Some(

@@ -18,11 +18,11 @@ use unwedge_formats::log::{
 use unwedge_host::container::{self, Member};
 use unwedge_host::{Evidence, Host};
 
-use crate::collect::MANIFEST_NAME;
+use crate::collect::{MANIFEST_NAME, TRACE_ENDING};
 use crate::report::{GapNote, Source};
 
 use form::Form;
-pub(crate) use form::{Rendered, Seen};
+pub(crate) use form::{EventLines, Rendered, Seen};
 pub use printed::{Printed, Says};
 pub(crate) use text::{LONGEST_LINE_BYTES, Text};
 
@@ -89,16 +89,23 @@ impl Listing {
             listing.others.extend(one.others);
             listing.printed.extend(one.printed);
         }
+        let zone = listing.clock_offset_minutes(host);
         let logs = &mut listing.logs;
-        // One PC has one clock: what one log shows of it holds for those that show nothing.
-        let shown = logs.iter().filter(|log| !log.is_in_utc()).find_map(|log| log.offset_minutes);
-        let zone = host.about().utc_offset_minutes.or(shown);
         for log in logs.iter_mut() {
             log.offset_minutes = log.offset_minutes.or(zone);
         }
         // The older log first, so that "later" means the same within a file and across files.
         logs.sort_by(|a, b| (a.first_seconds(), &a.source).cmp(&(b.first_seconds(), &b.source)));
         listing
+    }
+
+    /// Offset of the PC's clock from UTC in minutes, as far as anything shows it.
+    ///
+    /// One PC has one clock: what one log shows of it holds for those that show nothing.
+    #[must_use]
+    pub fn clock_offset_minutes(&self, host: &dyn Host) -> Option<i32> {
+        let mut local = self.logs.iter().filter(|log| !log.is_in_utc());
+        host.about().utc_offset_minutes.or_else(|| local.find_map(|log| log.offset_minutes))
     }
 }
 
@@ -122,7 +129,9 @@ impl Log {
     /// Whether Windows writes several such files one after the other into one folder.
     #[must_use]
     pub fn is_of_a_series(&self) -> bool {
-        self.form == Form::Trace || matches!(self.kind, LogKind::Cbs | LogKind::Dism)
+        self.form == Form::Trace
+            || self.source.to_ascii_lowercase().ends_with(TRACE_ENDING)
+            || matches!(self.kind, LogKind::Cbs | LogKind::Dism)
     }
 
     /// Opens it and hands it to `visit`, unpacked; text is not decoded yet.
@@ -150,7 +159,7 @@ impl Log {
             Form::Export { .. } => Ok(visit(&mut Rendered::of_export(reader)?.text.as_slice())),
             Form::Events => {
                 let wanted = Wanted::everything();
-                Ok(visit(&mut form::EventLines::new(reader, &wanted)))
+                Ok(visit(&mut EventLines::new(reader, &wanted)))
             }
         })?
     }

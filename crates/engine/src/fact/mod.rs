@@ -30,6 +30,7 @@ use crate::rule::{RegistryWorth, RuleIndex, RuleSet};
 pub(crate) use operation::PLACEHOLDER_KB;
 pub use operation::{Key, Operation, OperationKind, Outcome};
 pub use series::Series;
+pub(crate) use state::ask;
 pub use store::{DamagedFile, StoreReport};
 pub use suspects::{Deed, FilterFact, SuspectFact};
 

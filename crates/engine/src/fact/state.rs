@@ -43,6 +43,23 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     }));
 }
 
+/// Asks `host` for all of the registry that [`observe`] may ask for, whatever logs say.
+pub(crate) fn ask(host: &dyn Host, rules: &RuleSet) {
+    let mut facts = Facts::default();
+    services(host, rules, &mut facts);
+    registry(host, rules, &mut facts);
+    // A test that does not hold ends the look at the others of its rule.
+    for rule in &rules.rules {
+        for when in &rule.when {
+            let Predicate::Registry(wanted) = when else { continue };
+            wanted.tests.iter().for_each(|test| drop(host.key(&test.key)));
+        }
+    }
+    system::observe(host, rules, &mut facts);
+    suspects::filters(host, &facts.printed, &mut facts.gaps);
+    suspects::foreign_services(host);
+}
+
 /// Whether something failed because a file was held; only then it matters who stands before files.
 fn was_locked_out(rules: &RuleSet, facts: &Facts) -> bool {
     let of_locks =

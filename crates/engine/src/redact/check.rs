@@ -67,6 +67,14 @@ pub fn check(bundle: impl Read + Seek, redactor: &Redactor) -> Result<Option<Lea
     Ok(None)
 }
 
+/// Looks through one text that is to go into a bundle.
+#[must_use]
+pub fn check_text(path: &str, text: &[u8], redactor: &Redactor) -> Option<Leak> {
+    let (at, kind, value) = leak_in(text, redactor)?;
+    let line = lines(&text[..at]) + 1;
+    Some(Leak { path: path.to_owned(), line, kind, covered: covered(&value) })
+}
+
 fn lines(text: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
 }

@@ -21,7 +21,7 @@ use crate::rule::{Predicate, RuleSet};
 use fake::{Fakes, folded, latin};
 use pattern::{Found, accounts, find, is_called_account, is_public_host};
 
-pub use check::{Leak, check};
+pub use check::{Leak, check, check_text};
 pub use fake::Private;
 
 /// Words that are values in one place and plain words everywhere else; they are replaced only where

@@ -46,6 +46,12 @@ impl Zone {
     /// Coordinated universal time.
     pub const UTC: Zone = Zone { standard: 0, summer: None };
 
+    /// A clock that is always so many minutes ahead of UTC.
+    #[must_use]
+    pub const fn fixed(offset_minutes: i32) -> Zone {
+        Zone { standard: offset_minutes as i64 * 60, summer: None }
+    }
+
     /// Reads the 172 bytes of `TIME_ZONE_INFORMATION`; what makes no sense in it is left out.
     pub(super) fn read(bytes: &[u8]) -> Option<Zone> {
         let minutes = |at| Some(i32::from_le_bytes(array(bytes, at)?));
