@@ -70,6 +70,15 @@ pub enum HostErrorKind {
     /// A component of Windows refused with this `HRESULT`.
     #[error("refused by Windows with 0x{0:08X}")]
     Com(u32),
+    /// This Windows lacks the function, library or class that would tell.
+    #[error("this Windows does not have what could tell it")]
+    Absent,
+    /// No answer came in time; whoever was asked may still be at it.
+    #[error("no answer within {seconds} seconds")]
+    TimeLimit {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// It is there and cannot be made sense of.
     #[error("damaged: {0}")]
     Corrupt(String),
@@ -79,6 +88,19 @@ pub enum HostErrorKind {
     /// The process or the power went away in the middle; only tests make this.
     #[error("interrupted")]
     Crashed,
+}
+
+impl HostErrorKind {
+    /// Whether the right to do it was missing, so that an administrator could.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        // ERROR_ACCESS_DENIED, ERROR_PRIVILEGE_NOT_HELD, ERROR_ELEVATION_REQUIRED; the last is
+        // WBEM_E_ACCESS_DENIED, the form in which WMI says it.
+        matches!(
+            self,
+            HostErrorKind::Win32(5 | 740 | 1314) | HostErrorKind::Com(0x8007_0005 | 0x8004_1003)
+        )
+    }
 }
 
 /// Shorthand for what every host operation returns.

@@ -225,7 +225,17 @@ impl<H: Host> Host for Overlay<H> {
                 all.retain(|it| !self.closed.contains(&it.pid));
                 Ok(ProbeOutput::Processes(all))
             }
-            Probe::Pending | Probe::FreeSpace => self.below.probe(probe),
+            Probe::Pending
+            | Probe::FreeSpace
+            | Probe::Filters
+            | Probe::UpdateAgent
+            | Probe::Tasks
+            | Probe::Security
+            | Probe::Disks
+            | Probe::RestorePoints
+            | Probe::Power
+            | Probe::Membership
+            | Probe::Events(_) => self.below.probe(probe),
         }
     }
 }

@@ -1,6 +1,28 @@
 //! The closed set of read-only questions that are neither a file, a key nor a service.
 
+mod agent;
+mod event;
+mod filter;
+mod security;
+mod storage;
+mod task;
+mod whole;
+
 use std::fmt;
+
+pub use agent::{
+    AutomaticUpdates, Deed, HistoryEntry, Result as DeedResult, UpdateAgent, UpdateService, kb_in,
+};
+pub use event::{EventQuery, Events, Provider, query_text};
+pub use filter::{LoadedFilter, aggregate};
+pub use security::{
+    Defender, Freshness, ProductKind, ProductState, Security, SecurityProduct, Switch,
+};
+pub use storage::{
+    Disks, Drive, DriveHealth, Encryption, RestorePoint, Space, Volume, moment_of_wmi,
+};
+pub use task::{Task, TaskState};
+pub use whole::{Battery, Membership, Power};
 
 use crate::{Host, HostError, HostErrorKind, KeyPath, Result, ServiceName, WinPath};
 
@@ -20,7 +42,28 @@ pub enum Probe {
     Updates,
     /// Which processes run?
     Processes,
+    /// Which filters of file systems are loaded now?
+    Filters,
+    /// What does the Windows Update Agent know: its history, its state, its services?
+    UpdateAgent,
+    /// Which scheduled tasks are there, as their service tells?
+    Tasks,
+    /// What protects this PC, as Windows was told?
+    Security,
+    /// How do volumes and drives stand?
+    Disks,
+    /// Which restore points are there?
+    RestorePoints,
+    /// Is it on mains or battery?
+    Power,
+    /// Is it a member of a domain?
+    Membership,
+    /// Which events does the log hold that are asked for?
+    Events(EventQuery),
 }
+
+/// The part of an answer that may be missing by itself, with the reason.
+pub type Part<T> = std::result::Result<T, HostErrorKind>;
 
 /// The answer to the [`Probe`] of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +74,15 @@ pub enum ProbeOutput {
     FreeSpace { free_bytes: u64 },
     Updates(Vec<Update>),
     Processes(Vec<Process>),
+    Filters(Vec<LoadedFilter>),
+    UpdateAgent(Box<UpdateAgent>),
+    Tasks(Vec<Task>),
+    Security(Security),
+    Disks(Disks),
+    RestorePoints(Vec<RestorePoint>),
+    Power(Power),
+    Membership(Membership),
+    Events(Events),
 }
 
 /// Who holds what.
@@ -192,6 +244,78 @@ pub fn processes(host: &dyn Host) -> Result<Vec<Process>> {
     match host.probe(&Probe::Processes)? {
         ProbeOutput::Processes(it) => Ok(it),
         other => Err(mismatch("processes", &other)),
+    }
+}
+
+/// Asks which filters of file systems are loaded now.
+pub fn loaded_filters(host: &dyn Host) -> Result<Vec<LoadedFilter>> {
+    match host.probe(&Probe::Filters)? {
+        ProbeOutput::Filters(it) => Ok(it),
+        other => Err(mismatch("filters", &other)),
+    }
+}
+
+/// Asks what the Windows Update Agent knows.
+pub fn update_agent(host: &dyn Host) -> Result<UpdateAgent> {
+    match host.probe(&Probe::UpdateAgent)? {
+        ProbeOutput::UpdateAgent(it) => Ok(*it),
+        other => Err(mismatch("the Windows Update Agent", &other)),
+    }
+}
+
+/// Asks the Task Scheduler for its tasks.
+pub fn tasks(host: &dyn Host) -> Result<Vec<Task>> {
+    match host.probe(&Probe::Tasks)? {
+        ProbeOutput::Tasks(it) => Ok(it),
+        other => Err(mismatch("tasks", &other)),
+    }
+}
+
+/// Asks what protects this PC.
+pub fn security(host: &dyn Host) -> Result<Security> {
+    match host.probe(&Probe::Security)? {
+        ProbeOutput::Security(it) => Ok(it),
+        other => Err(mismatch("protection", &other)),
+    }
+}
+
+/// Asks how volumes and drives stand.
+pub fn disks(host: &dyn Host) -> Result<Disks> {
+    match host.probe(&Probe::Disks)? {
+        ProbeOutput::Disks(it) => Ok(it),
+        other => Err(mismatch("disks", &other)),
+    }
+}
+
+/// Asks which restore points there are.
+pub fn restore_points(host: &dyn Host) -> Result<Vec<RestorePoint>> {
+    match host.probe(&Probe::RestorePoints)? {
+        ProbeOutput::RestorePoints(it) => Ok(it),
+        other => Err(mismatch("restore points", &other)),
+    }
+}
+
+/// Asks for mains and battery.
+pub fn power(host: &dyn Host) -> Result<Power> {
+    match host.probe(&Probe::Power)? {
+        ProbeOutput::Power(it) => Ok(it),
+        other => Err(mismatch("power", &other)),
+    }
+}
+
+/// Asks for the domain.
+pub fn membership(host: &dyn Host) -> Result<Membership> {
+    match host.probe(&Probe::Membership)? {
+        ProbeOutput::Membership(it) => Ok(it),
+        other => Err(mismatch("the domain", &other)),
+    }
+}
+
+/// Asks the event service for events.
+pub fn events(host: &dyn Host, query: EventQuery) -> Result<Events> {
+    match host.probe(&Probe::Events(query))? {
+        ProbeOutput::Events(it) => Ok(it),
+        other => Err(mismatch("events", &other)),
     }
 }
 

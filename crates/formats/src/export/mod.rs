@@ -10,6 +10,9 @@ pub mod hotfix;
 pub mod msinfo;
 pub mod pending;
 pub mod services;
+pub mod task;
+
+pub use task::{TaskAction, TaskDefinition, TaskTrigger};
 
 use crate::{Gap, GapReason};
 

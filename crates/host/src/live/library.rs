@@ -3,13 +3,13 @@
 
 use std::ffi::CStr;
 
-use windows::Win32::Foundation::HMODULE;
+use windows::Win32::Foundation::{ERROR_MOD_NOT_FOUND, HMODULE};
 use windows::Win32::System::LibraryLoader::{
     GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW,
 };
 use windows::core::{HSTRING, PCSTR};
 
-use super::refusal::refused;
+use super::refusal::{is, refused};
 use crate::{HostError, HostErrorKind, Result};
 
 /// A library of Windows itself; it stays loaded until the program ends.
@@ -28,7 +28,10 @@ impl Library {
         // SAFETY: the name is a string that lives as long as the call; the module is never freed.
         let loaded =
             unsafe { LoadLibraryExW(&HSTRING::from(name), None, LOAD_LIBRARY_SEARCH_SYSTEM32) };
-        let module = loaded.map_err(|error| refused("load", name, &error))?;
+        let module = loaded.map_err(|error| match is(&error, ERROR_MOD_NOT_FOUND) {
+            true => HostError { op: "load", subject: name.to_owned(), kind: HostErrorKind::Absent },
+            false => refused("load", name, &error),
+        })?;
         Ok(Library { module, name })
     }
 
@@ -39,7 +42,7 @@ impl Library {
         address.ok_or_else(|| HostError {
             op: "find function",
             subject: format!("{} in {}", name.to_string_lossy(), self.name),
-            kind: HostErrorKind::Io("this Windows does not have it".to_owned()),
+            kind: HostErrorKind::Absent,
         })
     }
 }

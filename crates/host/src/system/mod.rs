@@ -1,4 +1,4 @@
-//! What the registry of a PC says, in the words of the field, over any [`Host`]: live, collected
+//! What the registry of a PC says, and the questions beside it, in the words of the field, over any [`Host`]: live, collected
 //! or written down.
 //!
 //! Nothing here decides anything. What could not be learnt stands beside what could.
@@ -7,11 +7,14 @@ pub mod class_filters;
 pub mod filters;
 pub mod hivelist;
 mod image;
+pub mod management;
 pub mod packages;
 pub mod pending;
 pub mod policy;
 pub mod services;
+pub mod servicing;
 pub mod startup;
+pub mod tasks;
 pub mod uninstall;
 
 pub use image::image_file;
