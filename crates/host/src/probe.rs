@@ -12,6 +12,7 @@ use std::fmt;
 
 pub use agent::{
     AutomaticUpdates, Deed, HistoryEntry, Result as DeedResult, UpdateAgent, UpdateService, kb_in,
+    moment_of_days,
 };
 pub use event::{EventQuery, Events, Provider, query_text};
 pub use filter::{LoadedFilter, aggregate};

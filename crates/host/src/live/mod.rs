@@ -5,11 +5,39 @@
 #[cfg(not(windows))]
 mod absent;
 #[cfg(windows)]
+mod com;
+#[cfg(windows)]
+mod disk;
+#[cfg(windows)]
+mod event;
+#[cfg(windows)]
+mod facts;
+#[cfg(windows)]
+mod filter;
+#[cfg(windows)]
 mod library;
+#[cfg(windows)]
+mod limit;
+#[cfg(windows)]
+mod management;
 #[cfg(windows)]
 mod pc;
 #[cfg(windows)]
+mod pending;
+#[cfg(windows)]
+mod power;
+#[cfg(windows)]
 mod refusal;
+#[cfg(windows)]
+mod restore_point;
+#[cfg(windows)]
+mod security;
+#[cfg(windows)]
+mod task;
+#[cfg(windows)]
+mod update_agent;
+#[cfg(windows)]
+mod wmi;
 
 #[cfg(not(windows))]
 pub use absent::Live;

@@ -1,6 +1,9 @@
 //! The running Windows as a host.
 
-use crate::{About, Change, Evidence, Host, HostError, HostMut, ReadSeek, Result};
+use super::facts;
+use crate::{
+    About, Change, Evidence, Host, HostError, HostMut, Probe, ProbeOutput, ReadSeek, Result,
+};
 
 /// The PC this program runs on.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ impl Host for Live {
     }
     fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
         Err(HostError::not_collected("open", &evidence.source))
+    }
+    fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
+        facts::answer(self, probe)
+            .unwrap_or_else(|| Err(HostError::not_collected("ask for", &format!("{probe:?}"))))
     }
 }
 

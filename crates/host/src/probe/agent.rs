@@ -148,9 +148,33 @@ pub fn kb_in(title: &str) -> Option<String> {
     None
 }
 
+/// A time in days since 1899-12-30, in UTC, as `2026-01-02T10:11:12Z`; `None` for "never", which
+/// is 0, and for what no calendar has.
+#[must_use]
+pub fn moment_of_days(days: f64) -> Option<String> {
+    const FROM_1899_TO_1970_DAYS: f64 = 25_569.0;
+    const DAY_SECONDS: f64 = 86_400.0;
+    // A year has some 366 days: nothing that Windows tells is after 9999.
+    if !(1.0..3_000_000.0).contains(&days) {
+        return None;
+    }
+    let seconds = ((days - FROM_1899_TO_1970_DAYS) * DAY_SECONDS).round();
+    #[expect(clippy::cast_possible_truncation, reason = "it was bounded above")]
+    let moment = jiff::Timestamp::from_second(seconds as i64).ok()?;
+    Some(moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_become_a_time_and_never_is_none() {
+        assert_eq!(moment_of_days(46_000.5).as_deref(), Some("2025-12-09T12:00:00Z"));
+        assert_eq!(moment_of_days(0.0), None);
+        assert_eq!(moment_of_days(f64::NAN), None);
+        assert_eq!(moment_of_days(1e300), None);
+    }
 
     #[test]
     fn the_number_is_found_in_names_of_any_language() {

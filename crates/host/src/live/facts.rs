@@ -1,0 +1,28 @@
+//! Which part of Windows answers which question.
+
+use super::{
+    disk, event, filter, management, pending, power, restore_point, security, task, update_agent,
+};
+use crate::probe::{Probe, ProbeOutput};
+use crate::{Host, Result};
+
+/// Answers a question; `None` if it is not one of these.
+pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutput>> {
+    Some(match probe {
+        Probe::Pending => Ok(ProbeOutput::Pending(pending::read(host))),
+        Probe::FreeSpace => {
+            disk::space("C:").map(|it| ProbeOutput::FreeSpace { free_bytes: it.free_bytes })
+        }
+        Probe::Updates => update_agent::updates().map(ProbeOutput::Updates),
+        Probe::Filters => filter::loaded().map(ProbeOutput::Filters),
+        Probe::UpdateAgent => Ok(ProbeOutput::UpdateAgent(Box::new(update_agent::tell()))),
+        Probe::Tasks => task::list().map(ProbeOutput::Tasks),
+        Probe::Security => Ok(ProbeOutput::Security(security::tell())),
+        Probe::Disks => Ok(ProbeOutput::Disks(disk::tell())),
+        Probe::RestorePoints => restore_point::list().map(ProbeOutput::RestorePoints),
+        Probe::Power => power::tell().map(ProbeOutput::Power),
+        Probe::Membership => management::membership().map(ProbeOutput::Membership),
+        Probe::Events(query) => event::ask(query).map(ProbeOutput::Events),
+        Probe::Holders { .. } | Probe::Processes => return None,
+    })
+}
