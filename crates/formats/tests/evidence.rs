@@ -54,6 +54,7 @@ fn read(log: &[u8]) -> Read {
             assert!(structure(kind).iter().any(|literal| line.contains(literal)), "{line}");
             let end = match step.end {
                 UpdateEnd::Started => "started".to_owned(),
+                UpdateEnd::Offline => "offline".to_owned(),
                 UpdateEnd::Succeeded => "succeeded".to_owned(),
                 UpdateEnd::NeedsRestart => "restart".to_owned(),
                 UpdateEnd::Cancelled(code) => format!("cancelled {code}"),

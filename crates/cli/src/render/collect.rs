@@ -4,7 +4,7 @@ use std::path::Path;
 
 use unwedge_engine::collect::Manifest;
 
-use super::{heading, item, paragraph};
+use super::{counted, heading, item, paragraph};
 
 /// At most so many files that are left out are named.
 const MOST_NAMED: usize = 10;
@@ -20,9 +20,9 @@ pub(crate) fn text(manifest: &Manifest, output: &Path) -> String {
         false => "Nothing was replaced: it holds names of people and PCs. --redact takes them out.",
     };
     let mut out = paragraph(&format!(
-        "{}: {} files of evidence, {} before compression. {private}",
+        "{}: {} of evidence, {} before compression. {private}",
         output.display(),
-        manifest.files.len(),
+        counted(manifest.files.len() as u64, "file"),
         told(bytes),
     ));
     let parts = manifest.files.iter().filter(|file| file.skipped_bytes.is_some());
@@ -57,7 +57,7 @@ pub(crate) fn text(manifest: &Manifest, output: &Path) -> String {
 
 fn told(bytes: u64) -> String {
     match bytes {
-        0..10_000 => format!("{bytes} bytes"),
+        0..10_000 => counted(bytes, "byte"),
         10_000..10_000_000 => format!("{} KB", bytes / 1_000),
         _ => format!("{} MB", bytes / 1_000_000),
     }

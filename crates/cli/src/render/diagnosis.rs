@@ -8,11 +8,11 @@ use unwedge_engine::report::{
 };
 use unwedge_formats::code::Code;
 
-use super::item;
 use super::page::Page;
 use super::style::{
     FAINT, NAME, RIGHT, UNSURE, WRONG, category_in_words, culprit_in_words, subject_in_words,
 };
+use super::{counted, item};
 
 /// At most so many proof lines of one finding are printed; JSON has more.
 const SHOWN_CITATIONS: usize = 5;
@@ -172,8 +172,16 @@ impl<W: Write> Page<W> {
             let kinds = told.ignored.len();
             writeln!(self.out)?;
             let text = format!(
-                "{lines} lines of {kinds} kinds look like errors and are none, or only echo one; \
-                 --all shows them."
+                "{} of {} {}, or only {} one; --all shows {}.",
+                counted(lines, "line"),
+                counted(kinds as u64, "kind"),
+                if lines == 1 {
+                    "looks like an error and is none"
+                } else {
+                    "look like errors and are none"
+                },
+                if lines == 1 { "echoes" } else { "echo" },
+                if lines == 1 { "it" } else { "them" },
             );
             return self.paragraph(&text, "");
         }
@@ -184,7 +192,7 @@ impl<W: Write> Page<W> {
                 false => format!(" [{}]", ignored.codes.join(", ")),
             };
             self.paragraph(
-                &format!("- {} times {}{codes}", ignored.times_seen, ignored.rule),
+                &format!("- {} {}{codes}", counted(ignored.times_seen, "time"), ignored.rule),
                 "  ",
             )?;
             self.paragraph(&ignored.reason, "    ")?;
@@ -199,14 +207,17 @@ impl<W: Write> Page<W> {
         let read: Vec<_> = told.sources.iter().filter(|source| source.lines > 0).collect();
         let lines: u64 = read.iter().map(|source| source.lines).sum();
         writeln!(self.out)?;
-        let files = if read.len() == 1 { "file" } else { "files" };
-        writeln!(self.out, "{FAINT}Read: {} {files}, {lines} lines.{FAINT:#}", read.len())?;
+        let files = counted(read.len() as u64, "file");
+        let lines = counted(lines, "line");
+        writeln!(self.out, "{FAINT}Read: {files}, {lines}.{FAINT:#}")?;
         if all {
             for source in &read {
                 writeln!(
                     self.out,
-                    "{FAINT}  {} ({}, {} lines){FAINT:#}",
-                    source.source, source.kind, source.lines
+                    "{FAINT}  {} ({}, {}){FAINT:#}",
+                    source.source,
+                    source.kind,
+                    counted(source.lines, "line")
                 )?;
             }
         }

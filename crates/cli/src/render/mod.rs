@@ -33,6 +33,14 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A number of things, which are more than one unless it is 1.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {one}s"),
+    }
+}
+
 /// A heading of its own line.
 pub(crate) fn heading(text: &str) -> String {
     format!("{HEADING}{text}{HEADING:#}\n")

@@ -29,6 +29,10 @@ pub(crate) use text::{LONGEST_LINE_BYTES, Text};
 /// Bytes of a file that tell what it is.
 const HEAD_BYTES: usize = 64 << 10;
 
+/// So far into a log the offset from UTC is looked for when no other log shows it: servicing notes
+/// it with each piece of work.
+const OFFSET_BYTES: usize = 16 << 20;
+
 /// So much of what lies in containers is kept in memory between looking at it and reading it.
 const HELD_BYTES: u64 = 24 << 20;
 
@@ -89,7 +93,9 @@ impl Listing {
             listing.others.extend(one.others);
             listing.printed.extend(one.printed);
         }
-        let zone = listing.clock_offset_minutes(host);
+        let zone = listing
+            .clock_offset_minutes(host)
+            .or_else(|| listing.logs.iter_mut().find_map(|log| log.look_for_offset(host)));
         let logs = &mut listing.logs;
         for log in logs.iter_mut() {
             log.offset_minutes = log.offset_minutes.or(zone);
@@ -115,6 +121,32 @@ impl Log {
     pub fn first_seconds(&self) -> Option<i64> {
         let offset = i64::from(self.offset_minutes.unwrap_or(0)) * 60;
         self.first_time.map(|time| time.as_seconds() - offset)
+    }
+
+    /// Reads on to the first record that shows the offset from UTC; gives it.
+    ///
+    /// Only when nothing else in the evidence shows it: each such log is read in part once more.
+    fn look_for_offset(&mut self, host: &dyn Host) -> Option<i32> {
+        if self.form != Form::Text || !matches!(self.kind, LogKind::Cbs | LogKind::Dism) {
+            return None;
+        }
+        let found = self.read(host, |reader| {
+            let (mut text, mut block, mut left) = (Text::new(reader), Vec::new(), OFFSET_BYTES);
+            loop {
+                let read = text.read(HEAD_BYTES.min(left), &mut block)?;
+                let end = memchr::memrchr2(b'\n', b'\r', &block).map_or(0, |end| end + 1);
+                let end = if read == 0 { block.len() } else { end };
+                let found = first_offset(self.kind, &block[..end]);
+                left = left.saturating_sub(read);
+                if found.is_some() || read == 0 || left == 0 || block.len() > LONGEST_LINE_BYTES {
+                    return Ok(found);
+                }
+                block.drain(..end);
+            }
+        });
+        // What cannot be read is told by whoever reads all of it.
+        self.offset_minutes = found.and_then(|found: std::io::Result<_>| found).ok().flatten();
+        self.offset_minutes
     }
 
     /// Whether its times are in UTC whatever the clock on the wall said.
@@ -406,4 +438,30 @@ pub(crate) fn offset_in(line: &[u8]) -> Option<i32> {
 
 fn gap(source: &str, what: &str, why: &str) -> GapNote {
     GapNote { source: source.to_owned(), line: None, what: what.to_owned(), why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use unwedge_host::Fixture;
+
+    use super::*;
+
+    #[test]
+    fn the_zone_is_found_far_into_a_log_and_holds_for_the_others() {
+        let line = "2026-01-02 10:00:00, Info                  CBS    a line that shows no zone\n";
+        let stamp = "2026-01-02 10:00:03, Info                  CSI    00000001@2026/1/2:09:00:03.000 done\n";
+        let host = |stamp: &str| {
+            let log = format!("{}{stamp}{}", line.repeat(4_000), line.repeat(9));
+            let files = format!(
+                "//- file C:\\Windows\\Logs\\CBS\\CBS.log\n{log}//- file C:\\Windows\\Logs\\DISM\\dism.log\n{}",
+                line.replace("CBS   ", "DISM  ")
+            );
+            Fixture::parse(&files).unwrap()
+        };
+        let offsets = |host: &Fixture| -> Vec<Option<i32>> {
+            Listing::of(host).logs.iter().map(|log| log.offset_minutes).collect()
+        };
+        assert_eq!(offsets(&host(stamp)), [Some(60), Some(60)]);
+        assert_eq!(offsets(&host("")), [None, None]);
+    }
 }

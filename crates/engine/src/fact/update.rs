@@ -37,6 +37,8 @@ struct Titles {
 struct Scans {
     going_on: u32,
     entangled: bool,
+    /// One of them asks no server.
+    offline: bool,
     service: Option<String>,
 }
 
@@ -44,15 +46,19 @@ impl Scans {
     fn begin(&mut self) {
         self.going_on += 1;
         self.entangled |= self.going_on > 1;
+        self.offline &= self.going_on > 1;
         self.service = None;
     }
 
-    /// One ended; gives the service it asked, as far as that is certain.
-    fn end(&mut self) -> Option<String> {
+    /// One ended; gives the service it asked, as far as that is certain, and whether it may be one
+    /// that asked no server.
+    fn end(&mut self) -> (Option<String>, bool) {
         let service = self.service.take().filter(|_| !self.entangled);
+        let offline = self.offline;
         self.going_on = self.going_on.saturating_sub(1);
         self.entangled &= self.going_on > 0;
-        service
+        self.offline &= self.going_on > 0;
+        (service, offline)
     }
 }
 
@@ -94,11 +100,15 @@ impl Updates {
             }
             self.scans.begin();
         }
-        let service = match kind {
+        if step.end == UpdateEnd::Offline {
+            self.scans.offline = true;
+            return;
+        }
+        let (service, offline) = match kind {
             OperationKind::Scan if step.id.is_empty() && step.end != UpdateEnd::Started => {
                 self.scans.end()
             }
-            _ => None,
+            _ => (None, false),
         };
         let name = if step.id.is_empty() { step.update } else { step.id };
         let key = (kind, name.to_lowercase());
@@ -108,6 +118,12 @@ impl Updates {
                     let update = step.update.to_owned();
                     self.open.insert(key, Begun { place: place.clone(), update });
                 }
+                return;
+            }
+            UpdateEnd::Offline => return,
+            // Who asks nobody is refused by nobody: it settles no failure.
+            UpdateEnd::Succeeded if offline => {
+                self.open.remove(&key);
                 return;
             }
             UpdateEnd::Succeeded => (Outcome::Succeeded, None),
@@ -321,6 +337,31 @@ mod tests {
         );
         assert_eq!(at_once[0].id, None, "it cannot be told which of the two ended");
         assert!(settles(&one_by_one[1], &at_once[0]));
+    }
+
+    #[test]
+    fn a_search_that_asks_no_server_is_no_scan_that_succeeded() {
+        let start = "* START * Finding updates CallerId = X  Id = 4";
+        let offline = "Online = No; Interactive = No; AllowCachedResults = No";
+        let online = "Online = Yes; Interactive = No; AllowCachedResults = No";
+        let end = "* END * Finding updates CallerId = X, Id = 4, Exit code = 0x00000000";
+        let failed = "* END * Finding updates CallerId = X, Id = 4, Exit code = 0x80072EE2";
+        let ends = |lines: &[&str]| -> Vec<Outcome> {
+            let read = lines.iter().filter_map(|line| {
+                match statement_of(LogKind::WindowsUpdate, b"Agent", line)? {
+                    Statement::Update(step) => Some(step),
+                    _ => None,
+                }
+            });
+            operations(&read.collect::<Vec<_>>(), &[]).iter().map(|it| it.outcome).collect()
+        };
+        assert_eq!(ends(&[start, offline, end]), []);
+        assert_eq!(ends(&[start, online, end]), [Outcome::Succeeded]);
+        assert_eq!(ends(&[start, offline, failed]), [Outcome::Failed]);
+        // Which of the two ended cannot be told; the one behind them is online again.
+        assert_eq!(ends(&[start, offline, start, online, end]), []);
+        let again = [start, offline, end, start, online, end];
+        assert_eq!(ends(&again), [Outcome::Succeeded]);
     }
 
     #[test]

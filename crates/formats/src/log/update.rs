@@ -45,6 +45,9 @@ pub enum UpdateAction {
 pub enum UpdateEnd {
     /// It began.
     Started,
+    /// What began asks no server: it looks through what is known already, and proves nothing of the
+    /// way to the server.
+    Offline,
     /// It is complete.
     Succeeded,
     /// It failed; the code is 0 where the line tells none.

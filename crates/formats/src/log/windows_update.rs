@@ -38,6 +38,7 @@ pub(super) const STRUCTURE: &[&str] = &[
     " Title = ",
     " UpdateId = ",
     "ServiceID = {",
+    "Online = No",
     ", tz: ",
 ];
 
@@ -158,7 +159,8 @@ pub(super) fn step<'a>(component: &[u8], text: &'a str) -> Option<UpdateStep<'a>
         b"Agent" => call(text)
             .or_else(|| history(text))
             .or_else(|| called_back(text))
-            .or_else(|| asked_service(text)),
+            .or_else(|| asked_service(text))
+            .or_else(|| offline(text)),
         b"DownloadManager" => downloading(text).or_else(|| job(text)),
         b"ComApi" | b"COMAPI" => counted(text),
         _ => None,
@@ -203,6 +205,13 @@ fn asked_service(text: &str) -> Option<UpdateStep<'_>> {
     let id = bare_guid(rest);
     let step = UpdateStep::new(UpdateAction::Scan, UpdateEnd::Started);
     (!id.is_empty()).then_some(UpdateStep { id, ..step })
+}
+
+/// `Online = No; Interactive = No; …`, below the start of a scan; old: `* Online = No; …`.
+fn offline(text: &str) -> Option<UpdateStep<'_>> {
+    let rest = text.trim_start_matches(['*', ' ']).strip_prefix("Online = No")?;
+    let is_whole = rest.is_empty() || rest.starts_with(';');
+    is_whole.then(|| UpdateStep::new(UpdateAction::Scan, UpdateEnd::Offline))
 }
 
 enum Mark {
@@ -263,7 +272,7 @@ fn downloading(text: &str) -> Option<UpdateStep<'_>> {
     let end = match mark {
         Mark::Start => UpdateEnd::Started,
         Mark::End => match UpdateEnd::of(hex_code(behind(rest, "[hr = ")?)?) {
-            UpdateEnd::Succeeded | UpdateEnd::Started => return None,
+            UpdateEnd::Succeeded | UpdateEnd::Started | UpdateEnd::Offline => return None,
             end => end,
         },
     };

@@ -74,6 +74,7 @@ fn holder(facts: &Facts, case: &mut Case) -> Option<Culprit> {
     };
     let others = match holders.len() {
         1 => String::new(),
+        2 => "; 1 more holds files of updates".to_owned(),
         n => format!("; {} more hold files of updates", n - 1),
     };
     Some(Culprit {
