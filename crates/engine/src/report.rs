@@ -20,6 +20,9 @@ pub struct Diagnosis {
     pub summary: String,
     /// What is known about the PC.
     pub about: AboutPc,
+    /// How the PC itself stands now; empty where only files of it were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub this_pc: Vec<StateNote>,
     /// What is wrong: roots first, then consequences, then notes.
     pub findings: Vec<Finding>,
     /// What looks like an error and was judged harmless, so that an expert can check it.
@@ -61,6 +64,35 @@ pub struct AboutPc {
     /// Offset of local log times from UTC, such as `-07:00`, where the evidence shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utc_offset: Option<String>,
+}
+
+/// Something that the PC tells of itself. It is never a reason by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateNote {
+    /// What it is about.
+    pub topic: StateTopic,
+    /// Whether it stands out, rather than being good to know.
+    pub notable: bool,
+    /// What it is, in plain words.
+    pub told: String,
+}
+
+/// What a [`StateNote`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the documentation; docs/report.md explains each")]
+pub enum StateTopic {
+    Restart,
+    Updates,
+    Management,
+    Protection,
+    Filters,
+    Space,
+    Drive,
+    Encryption,
+    Power,
+    RestorePoints,
+    Tasks,
 }
 
 /// The fixed vocabulary of causes.

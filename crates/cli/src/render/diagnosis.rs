@@ -36,6 +36,7 @@ impl<W: Write> Page<W> {
                 self.note(finding)?;
             }
         }
+        self.this_pc(told, all)?;
         self.operations(told, all)?;
         self.ignored(told, all)?;
         self.sources(told, all)
@@ -135,6 +136,23 @@ impl<W: Write> Page<W> {
         if let Some(first) = finding.citations.first() {
             let line = first.line.map_or(String::new(), |line| format!(":{line}"));
             writeln!(self.out, "    {FAINT}{}{line}{FAINT:#}", first.source)?;
+        }
+        Ok(())
+    }
+
+    /// What the PC tells of itself: what stands out, and with `all` the rest.
+    fn this_pc(&mut self, told: &Diagnosis, all: bool) -> io::Result<()> {
+        if told.this_pc.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<_> = told.this_pc.iter().filter(|note| all || note.notable).collect();
+        self.heading("This PC")?;
+        for note in &shown {
+            self.paragraph(&format!("- {}", note.told), "  ")?;
+        }
+        let rest = told.this_pc.len() - shown.len();
+        if rest > 0 {
+            self.paragraph(&format!("- {rest} things as usual; --all shows them"), "  ")?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ pub(crate) mod suspects;
 mod system;
 #[cfg(test)]
 mod tests;
+mod this_pc;
 mod update;
 mod window;
 
@@ -24,7 +25,7 @@ use unwedge_host::probe::Conflict;
 use unwedge_host::{Host, WinPath};
 
 use crate::evidence::Printed;
-use crate::report::{AboutPc, GapNote, Source, Subject};
+use crate::report::{AboutPc, GapNote, Source, StateNote, Subject};
 use crate::rule::{RegistryWorth, RuleIndex, RuleSet};
 
 pub(crate) use operation::PLACEHOLDER_KB;
@@ -70,6 +71,8 @@ pub struct Facts {
     pub registry: Vec<RegistryFact>,
     /// Traits of the whole system that rules ask for.
     pub system: Vec<SystemFact>,
+    /// How the PC itself stands now, as it tells.
+    pub this_pc: Vec<StateNote>,
     /// Who holds the files that failed, and those of Windows Update.
     pub holders: Vec<HolderFact>,
     /// Whether all holders were found; `None` where the host cannot tell at all.

@@ -6,7 +6,7 @@ use unwedge_host::probe::{Holder, Probe, ProbeOutput};
 use unwedge_host::service::StartType;
 use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
-use super::{Facts, HolderFact, Outcome, RegistryFact, ServiceFact, suspects, system};
+use super::{Facts, HolderFact, Outcome, RegistryFact, ServiceFact, suspects, system, this_pc};
 use crate::evidence::Says;
 use crate::report::{Category, GapNote, SubjectKind};
 use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, Rule, RuleSet};
@@ -26,6 +26,7 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     services(host, rules, facts);
     registry(host, rules, facts);
     system::observe(host, rules, facts);
+    this_pc::observe(host, facts);
     holders(host, facts);
     if was_locked_out(rules, facts) {
         facts.filters = suspects::filters(host, &facts.printed, &mut facts.gaps);

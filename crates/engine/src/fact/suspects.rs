@@ -8,7 +8,7 @@ use unwedge_formats::evtx::Wanted;
 use unwedge_formats::log::{event_value, event_values};
 use unwedge_host::system::filters::{self, Filter};
 use unwedge_host::system::services::ServiceSetup;
-use unwedge_host::{Host, HostErrorKind, StartType};
+use unwedge_host::{Host, HostErrorKind, StartType, probe};
 
 use super::Place;
 use crate::evidence::{Printed, Says};
@@ -211,7 +211,24 @@ pub(super) fn filters(
             });
         }
     }
-    let mut found: Vec<FilterFact> = reading.found.iter().filter_map(suspect).collect();
+    // A running PC tells which are loaded; one that is only set up stands in nobody's way.
+    let loaded = probe::loaded_filters(host).ok();
+    let is_loaded = |filter: &&Filter| {
+        loaded.as_ref().is_none_or(|loaded| {
+            loaded.iter().any(|it| it.name.eq_ignore_ascii_case(filter.driver.name.as_str()))
+        })
+    };
+    let set_up = reading.found.iter().filter(is_loaded);
+    let mut found: Vec<FilterFact> = set_up.filter_map(suspect).collect();
+    for filter in loaded.iter().flatten() {
+        let altitude = filter.altitude.as_deref().and_then(Altitude::parse);
+        let fact = suspect_named(&filter.name, &filter.name, altitude, None);
+        found.extend(
+            fact.filter(|fact| {
+                !found.iter().any(|known| bare(&known.driver) == bare(&fact.driver))
+            }),
+        );
+    }
     for list in printed {
         let Says::Filters(filters) = &list.says else { continue };
         for (name, altitude) in filters {

@@ -1,9 +1,9 @@
 //! Traits of a whole system that rules ask for and that take more than one key to see.
 
 use unwedge_formats::export::compatibility::BlockKind;
-use unwedge_host::Host;
 use unwedge_host::system::pending::{self, Worth};
-use unwedge_host::system::services;
+use unwedge_host::system::{services, servicing};
+use unwedge_host::{Host, probe};
 
 use super::{Facts, SystemFact};
 use crate::evidence::Says;
@@ -19,6 +19,17 @@ pub(super) fn observe(host: &dyn Host, rules: &RuleSet, facts: &mut Facts) {
     };
     if asks(SystemTrait::RestartDue) || asks(SystemTrait::RestartTraces) {
         restart(host, &mut facts.system);
+    }
+    if asks(SystemTrait::ServicingAtWork)
+        && let servicing = servicing::read(host).found
+        && servicing.is_at_work() == Some(true)
+    {
+        let sessions = servicing.sessions.map_or(String::new(), |it| format!(", {it} sessions"));
+        facts.system.push(SystemFact {
+            of: SystemTrait::ServicingAtWork,
+            told: format!("servicing is at work now{sessions}"),
+            subject: None,
+        });
     }
     if asks(SystemTrait::DriverInTemporaryFolder) {
         drivers(host, &mut facts.system);
@@ -59,6 +70,17 @@ fn base_name(source: &str) -> &str {
 }
 
 fn restart(host: &dyn Host, found: &mut Vec<SystemFact>) {
+    let agent = probe::update_agent(host).and_then(|agent| {
+        let unknown = |_| unwedge_host::HostError::not_collected("ask for", "a restart");
+        agent.restart_required.map_err(unknown)
+    });
+    if let Ok(true) = agent {
+        found.push(SystemFact {
+            of: SystemTrait::RestartDue,
+            told: "the Windows Update Agent says that it needs a restart".to_owned(),
+            subject: None,
+        });
+    }
     for sign in pending::read(host).found.signs {
         let of = match sign.kind.worth() {
             Worth::Restart => SystemTrait::RestartDue,

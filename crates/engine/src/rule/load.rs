@@ -249,6 +249,7 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
         return Ok(Predicate::System(match name.as_str() {
             "restart_due" => SystemTrait::RestartDue,
             "restart_traces" => SystemTrait::RestartTraces,
+            "servicing_at_work" => SystemTrait::ServicingAtWork,
             "driver_in_temporary_folder" => SystemTrait::DriverInTemporaryFolder,
             "upgrade_blocked_by_program" => SystemTrait::UpgradeBlockedByProgram,
             "upgrade_blocked_by_hardware" => SystemTrait::UpgradeBlockedByHardware,

@@ -115,6 +115,8 @@ pub enum SystemTrait {
     RestartDue,
     /// Something would be done at a restart, but nothing waits for it, or the trace is often left.
     RestartTraces,
+    /// Servicing is at work now.
+    ServicingAtWork,
     /// A driver is set up to be loaded from a folder for temporary files.
     DriverInTemporaryFolder,
     /// The scan of setup found a program that may not stay.
@@ -130,6 +132,7 @@ impl SystemTrait {
         match self {
             SystemTrait::RestartDue
             | SystemTrait::RestartTraces
+            | SystemTrait::ServicingAtWork
             | SystemTrait::DriverInTemporaryFolder => false,
             SystemTrait::UpgradeBlockedByProgram | SystemTrait::UpgradeBlockedByHardware => true,
         }

@@ -32,6 +32,7 @@ pub(crate) fn diagnose(host: &dyn Host) -> Diagnosis {
         verdict,
         summary: String::new(),
         about: AboutPc::default(),
+        this_pc: Vec::new(),
         findings,
         ignored: Vec::new(),
         operations,

@@ -1,0 +1,89 @@
+//! What the running Windows tells beside files, keys and services: an answer, or the right reason.
+//! Nothing is changed, and nothing may hang.
+#![cfg(windows)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use unwedge_host::live::Live;
+use unwedge_host::probe::{self, EventQuery, Part, Probe};
+use unwedge_host::{Host, HostErrorKind};
+
+/// Longer than any limit that is set for one question.
+const LONGEST: Duration = Duration::from_secs(100);
+
+/// Whether it is an answer, or a reason that a PC can have.
+fn is_told<T>(part: &Part<T>) -> bool {
+    match part {
+        Ok(_) => true,
+        Err(
+            HostErrorKind::Win32(_)
+            | HostErrorKind::Com(_)
+            | HostErrorKind::Absent
+            | HostErrorKind::TimeLimit { .. },
+        ) => true,
+        // The event service of Wine refuses without a code.
+        Err(HostErrorKind::Io(why)) => why.contains("no reason"),
+        Err(_) => false,
+    }
+}
+
+#[test]
+fn every_question_is_answered_or_refused_in_time() {
+    let pc = Live::open().unwrap();
+    let channel = "System".to_owned();
+    let events = Probe::Events(EventQuery { channel, providers: Vec::new(), most: 20 });
+    for question in [
+        Probe::Pending,
+        Probe::FreeSpace,
+        Probe::Updates,
+        Probe::Filters,
+        Probe::UpdateAgent,
+        Probe::Tasks,
+        Probe::Security,
+        Probe::Disks,
+        Probe::RestorePoints,
+        Probe::Power,
+        Probe::Membership,
+        events,
+    ] {
+        let begin = Instant::now();
+        let answer = pc.probe(&question).map_err(|error| error.kind);
+        assert!(begin.elapsed() < LONGEST, "{question:?} took {:?}", begin.elapsed());
+        assert!(is_told(&answer), "{question:?}: {answer:?}");
+        let told = format!("{question:?} in {:?}: {answer:?}", begin.elapsed());
+        writeln!(std::io::stderr(), "{told}").unwrap();
+    }
+}
+
+#[test]
+fn every_part_of_an_answer_stands_by_itself() {
+    let pc = Live::open().unwrap();
+    let agent = probe::update_agent(&pc).unwrap();
+    assert!(is_told(&agent.version) && is_told(&agent.restart_required));
+    assert!(is_told(&agent.history_count) && is_told(&agent.history));
+    assert!(is_told(&agent.automatic) && is_told(&agent.services));
+    let security = probe::security(&pc).unwrap();
+    assert!(is_told(&security.products) && is_told(&security.defender));
+    let disks = probe::disks(&pc).unwrap();
+    assert!(is_told(&disks.drives) && is_told(&disks.encryption));
+    let volumes = disks.volumes.unwrap();
+    let system = volumes.iter().find(|it| it.letter == "C:").unwrap();
+    let space = system.space.clone().unwrap();
+    assert!(space.size_bytes > 0 && space.free_bytes <= space.size_bytes);
+    assert!(is_told(&system.is_dirty));
+}
+
+#[test]
+fn asking_twice_at_once_does_no_harm() {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let pc = Live::open().unwrap();
+                assert!(is_told(&probe::power(&pc).map_err(|error| error.kind)));
+                assert!(is_told(&probe::update_agent(&pc).unwrap().restart_required));
+            });
+        }
+    });
+}
