@@ -63,7 +63,7 @@ impl Memory {
 /// All parsers.
 pub const TARGETS: [Target; 12] = [
     target("code", code, 16, 16 << 10),
-    target("container", container, 16, 64 << 20),
+    target("container", container, 16, 8 << 20),
     target("database", database, 1, 4 << 10),
     target("event_log", event_log, 64, 4 << 20),
     target("event_text", event_text, 64, 16 << 10),
