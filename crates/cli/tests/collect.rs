@@ -340,6 +340,8 @@ fn what_is_no_text_becomes_text_that_says_the_same() {
     let whole = essence(&root);
     assert!(whole.1.iter().any(|finding| finding.0 == "update-service-disabled"), "{whole:?}");
     assert_eq!(essence(&bundle), whole);
+    let alone = collected(&root.join("Windows/System32/config"), &bundle, &["--redact", "--force"]);
+    assert_eq!(alone["files"][0]["path"], "evidence/registry.reg");
     let about = |path: &Path| json(&["diagnose", "--json", path.to_str().unwrap()])["pc"].clone();
     assert_eq!(about(&bundle)["build"], about(&root)["build"]);
 }

@@ -98,7 +98,7 @@ pub fn collect(
     mut out: impl Read + Write + Seek,
 ) -> Result<Manifest, CollectError> {
     let mut survey = Survey::of(host, request.privacy)?;
-    if survey.items.is_empty() {
+    if survey.items.is_empty() && survey.hives.is_empty() {
         return Err(CollectError::Nothing(survey.left_out.len() + survey.left_out_more));
     }
     let (conversion, registry, redactor) = match request.privacy {
