@@ -10,6 +10,7 @@ pub mod container;
 pub mod fixture;
 #[allow(unsafe_code, reason = "it talks to Windows")]
 pub mod live;
+pub mod log_place;
 pub mod offline_registry;
 pub mod overlay;
 mod path;
@@ -44,6 +45,9 @@ pub struct About {
     /// What local time was ahead of UTC, in minutes, when the evidence was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utc_offset_minutes: Option<i32>,
+    /// Whether this program runs there with the rights of an administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_elevated: Option<bool>,
 }
 
 /// Why something about a host could not be learnt or changed.
@@ -190,6 +194,31 @@ pub trait Host: Send + Sync {
 pub trait HostMut: Host {
     /// Makes `change` true. Idempotent: applying twice is applying once.
     fn apply(&mut self, change: &Change) -> Result<()>;
+}
+
+impl About {
+    /// What the registry says, whose keys `key` gives.
+    pub(crate) fn of_registry(key: impl Fn(&str) -> Key) -> Self {
+        let name = key(r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName");
+        let zone = key(r"HKLM\SYSTEM\CurrentControlSet\Control\TimeZoneInformation");
+        let version = key(r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion");
+        let build = version.text("CurrentBuild").or(version.text("CurrentBuildNumber"));
+        About {
+            name: name.text("ComputerName").map(str::to_owned),
+            build: build.map(|build| match version.number("UBR") {
+                Some(revision) => format!("{build}.{revision}"),
+                None => build.to_owned(),
+            }),
+            edition: version.text("EditionID").or(version.text("ProductName")).map(str::to_owned),
+            // The bias is what has to be added to local time, in minutes, and may be negative.
+            utc_offset_minutes: zone
+                .dword("ActiveTimeBias")
+                .or(zone.dword("Bias"))
+                .map(|bias| bias.cast_signed().saturating_neg())
+                .filter(|offset| offset.abs() <= 14 * 60),
+            is_elevated: None,
+        }
+    }
 }
 
 impl HostError {

@@ -176,15 +176,48 @@ pub enum UpdateState {
     InstalledAfterRestart,
 }
 
-/// A running process.
+/// A running process; `None` where it could not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its id.
+    /// Its id, which Windows gives to another process once this one has ended.
     pub pid: u32,
+    /// When it began, in units of 100 ns since 1601: together with its id it is this one process.
+    pub began: Option<u64>,
     /// Its image name.
     pub image: String,
-    /// The service that runs in it, if one does.
-    pub service: Option<ServiceName>,
+    /// The file it was started from.
+    pub path: Option<WinPath>,
+    /// Its command line.
+    pub command_line: Option<String>,
+    /// The id of the process that started it, which may have ended since.
+    pub parent: Option<u32>,
+    /// The session it runs in; 0 is that of services.
+    pub session: Option<u32>,
+    /// The account it runs as, such as `NT AUTHORITY\SYSTEM`, or its SID.
+    pub user: Option<String>,
+    /// The services that run in it.
+    pub services: Vec<ServiceName>,
+    /// Whether Windows keeps others from looking into it and from ending it.
+    pub is_protected: Option<bool>,
+}
+
+impl Process {
+    /// A process of which no more is known.
+    #[must_use]
+    pub fn of(pid: u32, image: String) -> Self {
+        Process {
+            pid,
+            began: None,
+            image,
+            path: None,
+            command_line: None,
+            parent: None,
+            session: None,
+            user: None,
+            services: Vec::new(),
+            is_protected: None,
+        }
+    }
 }
 
 impl fmt::Display for Conflict {

@@ -1,7 +1,8 @@
 //! Which part of Windows answers which question.
 
 use super::{
-    disk, event, filter, management, pending, power, restore_point, security, task, update_agent,
+    disk, event, filter, management, pending, power, process, restore_point, security, task,
+    update_agent,
 };
 use crate::probe::{Probe, ProbeOutput};
 use crate::{Host, Result};
@@ -10,9 +11,6 @@ use crate::{Host, Result};
 pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutput>> {
     Some(match probe {
         Probe::Pending => Ok(ProbeOutput::Pending(pending::read(host))),
-        Probe::FreeSpace => {
-            disk::space("C:").map(|it| ProbeOutput::FreeSpace { free_bytes: it.free_bytes })
-        }
         Probe::Updates => update_agent::updates().map(ProbeOutput::Updates),
         Probe::Filters => filter::loaded().map(ProbeOutput::Filters),
         Probe::UpdateAgent => Ok(ProbeOutput::UpdateAgent(Box::new(update_agent::tell()))),
@@ -23,6 +21,7 @@ pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutpu
         Probe::Power => power::tell().map(ProbeOutput::Power),
         Probe::Membership => management::membership().map(ProbeOutput::Membership),
         Probe::Events(query) => event::ask(query).map(ProbeOutput::Events),
-        Probe::Holders { .. } | Probe::Processes => return None,
+        Probe::Processes => process::all().map(ProbeOutput::Processes),
+        Probe::FreeSpace | Probe::Holders { .. } => return None,
     })
 }

@@ -1,17 +1,28 @@
 //! The Windows this program runs on: the only place with unsafe code.
 //!
-//! Elsewhere than on Windows the type exists and no value of it can.
+//! Elsewhere than on Windows the type exists and no value of it can. What only interprets what Windows
+//! returned is built and tested everywhere.
 
+#[cfg(windows)]
+mod about;
 #[cfg(not(windows))]
 mod absent;
 #[cfg(windows)]
+mod apply;
+#[cfg(windows)]
 mod com;
+#[cfg(windows)]
+mod control;
 #[cfg(windows)]
 mod disk;
 #[cfg(windows)]
 mod event;
 #[cfg(windows)]
+mod evidence;
+#[cfg(windows)]
 mod facts;
+#[cfg(windows)]
+mod file;
 #[cfg(windows)]
 mod filter;
 #[cfg(windows)]
@@ -20,6 +31,8 @@ mod library;
 mod limit;
 #[cfg(windows)]
 mod management;
+#[cfg(any(windows, test))]
+mod name;
 #[cfg(windows)]
 mod pc;
 #[cfg(windows)]
@@ -27,11 +40,21 @@ mod pending;
 #[cfg(windows)]
 mod power;
 #[cfg(windows)]
+mod process;
+#[cfg(windows)]
 mod refusal;
 #[cfg(windows)]
+mod registry;
+#[cfg(windows)]
 mod restore_point;
+#[cfg(any(windows, test))]
+mod returned;
 #[cfg(windows)]
 mod security;
+#[cfg(windows)]
+mod service;
+#[cfg(any(windows, test))]
+mod stored;
 #[cfg(windows)]
 mod task;
 #[cfg(windows)]

@@ -1,20 +1,50 @@
 //! The running Windows as a host.
 
-use super::facts;
+use std::sync::{Mutex, PoisonError};
+
+use windows::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
+use windows::core::HSTRING;
+
+use super::file::Files;
+use super::refusal::refused;
+use super::registry::Registry;
+use super::service::{self, Needed};
+use super::{about, apply, evidence, facts};
 use crate::{
-    About, Change, Evidence, Host, HostError, HostMut, Probe, ProbeOutput, ReadSeek, Result,
+    About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
+    ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, WinPath, change,
 };
 
 /// The PC this program runs on.
 #[derive(Debug)]
 pub struct Live {
     about: About,
+    pub(super) files: Files,
+    pub(super) registry: Registry,
+    /// Asked for when a service is first asked for; forgotten when something is changed.
+    needed: Mutex<Option<Needed>>,
 }
 
 impl Live {
     /// Opens the PC this program runs on.
     pub fn open() -> Result<Live> {
-        Ok(Live { about: About::default() })
+        about::read_as_backup();
+        let registry = Registry::default();
+        Ok(Live {
+            about: about::read(&registry),
+            files: Files { windows: about::windows_folder() },
+            registry,
+            needed: Mutex::new(None),
+        })
+    }
+
+    fn free_bytes(&self) -> Result<u64> {
+        let folder = HSTRING::from(self.files.windows.as_str());
+        let mut free = 0;
+        // SAFETY: the name lives as long as the call; the number is ours.
+        let told = unsafe { GetDiskFreeSpaceExW(&folder, Some(&mut free), None, None) };
+        told.map_err(|error| refused("ask for free space on", &self.files.windows, &error))?;
+        Ok(free)
     }
 }
 
@@ -22,20 +52,77 @@ impl Host for Live {
     fn about(&self) -> &About {
         &self.about
     }
+
     fn evidence(&self) -> Result<Vec<Evidence>> {
-        Err(HostError::not_collected("list", "evidence"))
+        Ok(evidence::list(&self.files))
     }
+
     fn open_evidence(&self, evidence: &Evidence) -> Result<Box<dyn ReadSeek + '_>> {
-        Err(HostError::not_collected("open", &evidence.source))
+        let path = WinPath::new(&evidence.source);
+        match self.files.open(&path)? {
+            Some(file) => Ok(Box::new(file)),
+            // A folder stands among the evidence only if it could not be listed: this tells why.
+            None => match self.files.found_in(&path) {
+                Err(error) => Err(error),
+                Ok(_) => Err(HostError::win32("read", &path, 2)),
+            },
+        }
     }
+
+    fn read(&self, path: &WinPath) -> Result<Option<Vec<u8>>> {
+        self.files.read(path)
+    }
+
+    fn exists(&self, path: &WinPath) -> Result<bool> {
+        self.files.exists(path)
+    }
+
+    fn list(&self, folder: &WinPath) -> Result<Option<Vec<Entry>>> {
+        self.files.list(folder)
+    }
+
+    fn key(&self, path: &KeyPath) -> Result<Option<Key>> {
+        self.registry.key(path)
+    }
+
+    fn keys_below(&self, path: &KeyPath) -> Result<Option<Vec<(String, Key)>>> {
+        self.registry.keys_below(path)
+    }
+
+    fn registry_gaps(&self) -> Vec<RegistryGap> {
+        self.registry.gaps()
+    }
+
+    fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        service::read(&self.registry, needed.get_or_insert_with(service::needed), name)
+    }
+
     fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
+        // The volume of Windows need not be C:.
+        if *probe == Probe::FreeSpace {
+            return Ok(ProbeOutput::FreeSpace { free_bytes: self.free_bytes()? });
+        }
         facts::answer(self, probe)
             .unwrap_or_else(|| Err(HostError::not_collected("ask for", &format!("{probe:?}"))))
+    }
+
+    fn current(&self, setting: &Setting) -> Result<Setting> {
+        match setting {
+            Setting::Value { key, name, .. } => {
+                let data = apply::current_value(key, name)?;
+                Ok(Setting::Value { key: key.clone(), name: name.clone(), data })
+            }
+            Setting::Start { .. } | Setting::Running { .. } => change::current(self, setting),
+        }
     }
 }
 
 impl HostMut for Live {
     fn apply(&mut self, change: &Change) -> Result<()> {
-        Err(HostError::not_collected("apply", change))
+        // What depends on what may change with it.
+        let done = apply::apply(self, change);
+        *self.needed.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        done
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::OfflineRegistry;
+use crate::service::ServiceDetail;
 use crate::{KeyPath, Result, RunState, Service, ServiceName, StartType};
 
 const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
@@ -20,6 +21,14 @@ pub(super) fn read(registry: &OfflineRegistry, name: &ServiceName) -> Result<Opt
     }) else {
         return Ok(None);
     };
+    let has_parameters = key.subkeys.iter().any(|it| it.eq_ignore_ascii_case("Parameters"));
+    let parameters = match has_parameters {
+        true => registry
+            .key(&KeyPath::new(SERVICES).join(name.as_str()).join("Parameters"))
+            .ok()
+            .flatten(),
+        false => None,
+    };
     let dependents = registry.dependents.get_or_init(|| dependents(registry));
     Ok(Some(Service {
         name: name.clone(),
@@ -32,6 +41,7 @@ pub(super) fn read(registry: &OfflineRegistry, name: &ServiceName) -> Result<Opt
         dependents: dependents.get(name).cloned().unwrap_or_default(),
         accepts_stop: true,
         protected: key.dword("LaunchProtected").is_some_and(|it| it != 0),
+        more: ServiceDetail::of_keys(&key, parameters.as_ref()),
     }))
 }
 
