@@ -4,8 +4,11 @@
 
 mod bench;
 mod guard;
+mod test;
 mod truth;
+mod wine;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,20 +25,35 @@ enum Chore {
     Work(bench::Work),
     /// Count the instructions of the hot paths and compare them with their ceilings
     Guard,
+    /// Run all tests: here, and on Windows where the lab is or can be set up
+    Test,
     /// Print what an expert finds in real evidence beside what unwedge says of it
     Truth,
+    /// Set up what it takes to build and run Windows programs here: see scripts/windows-lab
+    WindowsLab,
+    /// Run a Windows program in the session of `test`
+    #[command(hide = true)]
+    Wine {
+        /// The program and what it is given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in it");
+    let succeeded = |()| ExitCode::SUCCESS;
     let done = match Chore::parse() {
-        Chore::Bench(options) => bench::run(project, &options),
-        Chore::Work(work) => bench::work(&work),
-        Chore::Guard => guard::run(project),
-        Chore::Truth => truth::run(project),
+        Chore::Bench(options) => bench::run(project, &options).map(succeeded),
+        Chore::Work(work) => bench::work(&work).map(succeeded),
+        Chore::Guard => guard::run(project).map(succeeded),
+        Chore::Test => test::run(project).map(succeeded),
+        Chore::WindowsLab => test::set_up(project).map(succeeded),
+        Chore::Wine { command } => wine::run(&command),
+        Chore::Truth => truth::run(project).map(succeeded),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -1,0 +1,101 @@
+//! A Windows to try unwedge on, where there is none: fresh drives under Wine, each with a session of
+//! its own that ends with it, and programs that misbehave on request.
+//!
+//! `scripts/windows-lab` sets up what this needs; `cargo xtask test` builds the programs and runs the
+//! tests that use it. There is nothing here but on Linux.
+#![cfg(target_os = "linux")]
+
+mod drive;
+mod pc;
+mod session;
+mod witness;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context as _;
+
+pub use pc::{Output, Pc, Program};
+pub use session::{Session, enter};
+pub use witness::{Registry, Tree};
+
+/// Names the folder with the Windows programs that tests run; `cargo xtask test` sets it.
+pub const PROGRAMS: &str = "UNWEDGE_LAB_PROGRAMS";
+/// Names the folder of the lab, where it is not the usual one.
+pub const FOLDER: &str = "UNWEDGE_LAB";
+
+/// What was set up to run Windows programs.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    root: PathBuf,
+    programs: PathBuf,
+}
+
+impl Lab {
+    /// The lab as a test needs it, or `None` where it is missing: the test then is skipped, and says
+    /// so on stderr.
+    pub fn open() -> Option<Lab> {
+        let lab = std::env::var_os(PROGRAMS)
+            .context("only `cargo xtask test` builds the programs for it")
+            .and_then(|programs| Lab::with_programs(programs.into()));
+        match lab {
+            Ok(lab) => Some(lab),
+            Err(reason) => {
+                // Straight to the stream, so that it is seen of a test that passes.
+                let _ = writeln!(io::stderr(), "SKIPPED: no Windows lab: {reason:#}");
+                None
+            }
+        }
+    }
+
+    /// The lab with programs from the given folder.
+    ///
+    /// # Errors
+    /// When the lab is not set up, or was set up by somebody else.
+    pub fn with_programs(programs: PathBuf) -> anyhow::Result<Lab> {
+        let root = lab_folder()?.join("root");
+        let template = root.join("w/template/.complete");
+        anyhow::ensure!(template.is_file(), "{} is not set up", root.display());
+        drive::remove_abandoned(&root.join("w"))?;
+        Ok(Lab { root, programs })
+    }
+
+    /// A PC of its own, freshly installed and started; `name` is seen in process lists and paths.
+    ///
+    /// # Panics
+    /// When it cannot be started: then no test can be made.
+    pub fn pc(&self, name: &str) -> Pc {
+        self.start(name, &[]).unwrap_or_else(|error| panic!("PC {name}: {error:#}"))
+    }
+
+    /// As [`Lab::pc`], with folders of this machine that are seen, but not written, on its drive C
+    /// under the path they have here.
+    ///
+    /// # Errors
+    /// When the drive cannot be made or its session does not start.
+    pub fn start(&self, name: &str, shown: &[&Path]) -> anyhow::Result<Pc> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("w/pc-{}-{number}-{name}", std::process::id());
+        let drive = drive::clone(&self.root.join("w/template"), &self.root.join(&folder))?;
+        let session = Session::start(&self.root, &format!("/{folder}"), shown)?;
+        Pc::new(drive, session, self.programs.clone())
+    }
+}
+
+/// Where the lab lies.
+///
+/// # Errors
+/// When no place was named and there is no home folder.
+pub fn lab_folder() -> anyhow::Result<PathBuf> {
+    let given: Option<OsString> = std::env::var_os(FOLDER);
+    match given {
+        Some(folder) => Ok(folder.into()),
+        None => {
+            let home = std::env::home_dir().context("nobody's home folder is known")?;
+            Ok(home.join(".cache/unwedge/lab"))
+        }
+    }
+}
