@@ -105,7 +105,8 @@ impl Pc {
     pub fn start_service(&self, name: &str, arguments: &str) {
         let program = self.program("lab-service.exe");
         let image = format!("{program} {name} {arguments}");
-        let made = self.run_windows("sc", &["create", name, "binPath=", &image, "start=", "demand"]);
+        let made =
+            self.run_windows("sc", &["create", name, "binPath=", &image, "start=", "demand"]);
         assert_eq!(made.code, 0, "service {name} was not made: {made:?}");
         let started = self.run_windows("sc", &["start", name]);
         assert_eq!(started.code, 0, "service {name} does not start: {started:?}");

@@ -78,7 +78,9 @@ impl Registry {
                 key = line.to_owned();
                 name = key.clone();
                 values.insert(name.clone(), String::new());
-            } else if let Some((value, data)) = line.split_once('=').filter(|_| !line.starts_with(' ')) {
+            } else if let Some((value, data)) =
+                line.split_once('=').filter(|_| !line.starts_with(' '))
+            {
                 name = format!("{key} {value}");
                 values.insert(name.clone(), data.to_owned());
             } else if let Some(data) = values.get_mut(&name) {

@@ -81,7 +81,13 @@ mod windows {
         let all = ["--workspace", "--exclude=xtask", "--exclude=unwedge-lab", "--target", TARGET];
         if with_lab()?.args(["clippy", "--version"]).output()?.status.success() {
             let mut clippy = with_lab()?;
-            clippy.arg("clippy").args(all).args(["--all-targets", "--quiet", "--", "-D", "warnings"]);
+            clippy.arg("clippy").args(all).args([
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ]);
             step("clippy for Windows", &mut clippy)?;
         } else {
             println!("skipped: no clippy here");

@@ -9,6 +9,7 @@ use clap::Parser;
 
 use command::Command;
 use exit::Exit;
+use unwedge_host::live::start;
 
 /// Finds out why Windows Update fails, repairs it so that every change can be taken back, and
 /// proves that the update now goes through
@@ -20,6 +21,9 @@ struct Cli {
 }
 
 fn main() -> Exit {
+    if let Err(error) = start::prepare() {
+        return exit::tell(&error.into());
+    }
     match command::run(Cli::parse().command) {
         Ok(exit) => exit,
         Err(error) => exit::tell(&error),

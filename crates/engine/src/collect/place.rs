@@ -21,7 +21,10 @@ impl Places {
         for source in sources {
             let mut folders = components(source);
             folders.pop();
-            let end = folders.iter().position(|it| ANCHORS.contains(&&it.to_lowercase()[..]));
+            let own = usize::from(lies_with_a_person(source));
+            let mut after = folders.iter().skip(own);
+            let end = after.position(|it| ANCHORS.contains(&&it.to_lowercase()[..]));
+            let end = end.map(|end| end + own);
             folders.truncate(end.unwrap_or(folders.len()));
             let shared = common.as_ref().map_or(folders.len(), |common| {
                 common.iter().zip(&folders).take_while(|(a, b)| a == b).count()
@@ -47,6 +50,34 @@ impl Places {
     }
 }
 
+/// Whether the path begins with the profile of whoever collects on Windows, such as
+/// `C:\Users\name\Desktop`: it says where the evidence lies now, not what it is from.
+fn lies_with_a_person(source: &str) -> bool {
+    let source = source.strip_prefix(r"\\?\").unwrap_or(source).replace('\\', "/");
+    let below_drive = source.get(1..).and_then(|rest| rest.strip_prefix(":/"));
+    below_drive.is_some_and(|rest| rest.to_lowercase().starts_with("users/"))
+}
+
 fn components(source: &str) -> Vec<String> {
     harmless_name(&source.replace('!', "/")).split('/').map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_of_whoever_collects_is_no_part_of_the_evidence() {
+        let sources = [
+            r"C:\Users\anna\Desktop\case\Windows\Logs\CBS\CBS.log",
+            r"C:\Users\anna\Desktop\case\Users\tom\NTUSER.DAT",
+        ];
+        let places = Places::of(sources.into_iter());
+        assert_eq!(places.relative(sources[0]), "Windows/Logs/CBS/CBS.log");
+        assert_eq!(places.relative(sources[1]), "Users/tom/NTUSER.DAT");
+        let alone = [r"\\?\C:\users\anna\CbsPersist_1.log"];
+        assert_eq!(Places::of(alone.into_iter()).relative(alone[0]), "CbsPersist_1.log");
+        let here = [r"C:\Windows\Logs\CBS\CBS.log"];
+        assert_eq!(Places::of(here.into_iter()).relative(here[0]), "Windows/Logs/CBS/CBS.log");
+    }
 }

@@ -109,14 +109,17 @@ pub(super) fn text(value: &VARIANT) -> Option<String> {
 /// writes 64-bit numbers as texts.
 pub(super) fn number(value: &VARIANT) -> Option<u64> {
     let inner = inner(value);
-    // SAFETY: each field is read only where the type says that the union holds it, and all of them
-    // are plain numbers.
     let signed = match inner.vt {
         VT_BSTR => return text(value)?.trim().parse().ok(),
+        // SAFETY: the type says that the union holds this number.
         VT_I4 => i64::from(unsafe { inner.Anonymous.lVal }),
+        // SAFETY: the type says that the union holds this number.
         VT_UI4 => i64::from(unsafe { inner.Anonymous.ulVal }),
+        // SAFETY: the type says that the union holds this number.
         VT_I2 => i64::from(unsafe { inner.Anonymous.iVal }),
+        // SAFETY: the type says that the union holds this number.
         VT_UI2 => i64::from(unsafe { inner.Anonymous.uiVal }),
+        // SAFETY: the type says that the union holds this number.
         VT_UI1 => i64::from(unsafe { inner.Anonymous.bVal }),
         _ => return None,
     };
@@ -139,9 +142,10 @@ pub(super) fn flag(value: &VARIANT) -> Option<bool> {
 /// A time in `value`, in days since 1899-12-30.
 pub(super) fn days(value: &VARIANT) -> Option<f64> {
     let inner = inner(value);
-    // SAFETY: each field is read only where the type says that the union holds it.
     match inner.vt {
+        // SAFETY: the type says that the union holds this number.
         VT_DATE => Some(unsafe { inner.Anonymous.date }),
+        // SAFETY: the type says that the union holds this number.
         VT_R8 => Some(unsafe { inner.Anonymous.dblVal }),
         _ => None,
     }

@@ -53,6 +53,7 @@ mod returned;
 mod security;
 #[cfg(windows)]
 mod service;
+pub mod start;
 #[cfg(any(windows, test))]
 mod stored;
 #[cfg(windows)]

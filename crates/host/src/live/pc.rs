@@ -9,7 +9,7 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts};
+use super::{about, apply, evidence, facts, start};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
     ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, WinPath, change,
@@ -28,6 +28,7 @@ pub struct Live {
 impl Live {
     /// Opens the PC this program runs on.
     pub fn open() -> Result<Live> {
+        start::supported()?;
         about::read_as_backup();
         let registry = Registry::default();
         Ok(Live {

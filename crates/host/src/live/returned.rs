@@ -52,6 +52,7 @@ pub(super) struct Running {
 
 impl<'b> Returned<'b> {
     /// A buffer that still lies where it was filled.
+    #[cfg(windows)]
     pub(super) fn of(bytes: &'b [u8]) -> Self {
         Returned { bytes, base: bytes.as_ptr() as u64 }
     }

@@ -5,6 +5,7 @@ use unwedge_formats::regf;
 use crate::Data;
 
 /// The registry type and the bytes by which Windows stores `data`.
+#[cfg(windows)]
 pub(super) fn form_of(data: &Data) -> (u32, Vec<u8>) {
     let data = match data.clone() {
         Data::Dword(number) => regf::Data::Dword(number),
@@ -27,6 +28,7 @@ pub(super) struct RawValue {
 
 impl RawValue {
     /// What it says.
+    #[cfg(windows)]
     pub(super) fn data(&self) -> Data {
         regf::Data::read(self.kind, &self.bytes).into()
     }

@@ -178,8 +178,9 @@ mod windows_only {
     /// The next life is no service any more, so that only its process can be ended.
     fn respawn() {
         let deeds = DEEDS.get().into_iter().flatten().filter(|deed| *deed != "respawn");
-        let started = std::env::current_exe()
-            .and_then(|me| Command::new(me).arg("-").args(deeds).stdin(std::process::Stdio::piped()).spawn());
+        let started = std::env::current_exe().and_then(|me| {
+            Command::new(me).arg("-").args(deeds).stdin(std::process::Stdio::piped()).spawn()
+        });
         match started {
             // Its stdin must stay open for as long as it is to live: until the session ends.
             Ok(mut child) => std::mem::forget(child.stdin.take()),
@@ -256,7 +257,8 @@ mod windows_only {
     /// Writes one line to the log; whoever cannot be told is not told.
     fn note(what: &str) {
         let Ok(me) = std::env::current_exe() else { return };
-        let log = OpenOptions::new().append(true).create(true).open(me.with_file_name("service.log"));
+        let log =
+            OpenOptions::new().append(true).create(true).open(me.with_file_name("service.log"));
         if let Ok(mut log) = log {
             let name = NAME.get().map_or("", |name| name);
             let _ = log.write_all(format!("{name} {what}\n").as_bytes());

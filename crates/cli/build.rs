@@ -1,0 +1,17 @@
+//! Gives the Windows program its manifest and what its properties show.
+
+fn main() -> std::io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=unwedge.manifest");
+    // What is built for, not what it is built on.
+    if std::env::var_os("CARGO_CFG_WINDOWS").is_none() {
+        return Ok(());
+    }
+    // Name, description and version are those of the package.
+    winresource::WindowsResource::new()
+        .set_manifest_file("unwedge.manifest")
+        .set("ProductName", "unwedge")
+        .set("OriginalFilename", "unwedge.exe")
+        .set("LegalCopyright", "MIT OR Apache-2.0")
+        .compile()
+}
