@@ -62,7 +62,9 @@ fn executable() -> Option<Vec<u8>> {
     match env::var_os("UNWEDGE_LAB_EXECUTABLE") {
         Some(path) => Some(fs::read(path).unwrap()),
         None => {
-            writeln!(io::stderr(), "SKIPPED: `cargo xtask test` builds the executable").unwrap();
+            // Straight to the stream, so that it is seen of a test that passes.
+            let mut talk = io::stderr();
+            writeln!(talk, "SKIPPED: `cargo xtask test` builds the executable").unwrap();
             None
         }
     }
