@@ -44,22 +44,23 @@ pub(super) fn windows_folder() -> String {
     }
 }
 
-/// Lets this program read what its user may make backups of; whether it may.
-pub(super) fn read_as_backup() -> bool {
-    let Some(token) = own_token(TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY) else { return false };
+/// Lets this program read what its user may make backups of; nothing for a user who may not.
+pub(super) fn read_as_backup() {
+    let Some(token) = own_token(TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY) else { return };
     let mut id = LUID::default();
     // SAFETY: the name is a constant of Windows; `id` is ours.
     if unsafe { LookupPrivilegeValueW(PCWSTR::null(), SE_BACKUP_NAME, &mut id) }.is_err() {
-        return false;
+        return;
     }
     let privileges = TOKEN_PRIVILEGES {
         PrivilegeCount: 1,
         Privileges: [LUID_AND_ATTRIBUTES { Luid: id, Attributes: SE_PRIVILEGE_ENABLED }],
     };
     let handle = HANDLE(token.as_raw_handle());
+    let from = Some(&raw const privileges);
+    // Whether it worked shows when something is read.
     // SAFETY: the token is open; the list has one entry, as it says.
-    unsafe { AdjustTokenPrivileges(handle, false, Some(&raw const privileges), 0, None, None) }
-        .is_ok()
+    let _ = unsafe { AdjustTokenPrivileges(handle, false, from, 0, None, None) };
 }
 
 fn build() -> Option<String> {

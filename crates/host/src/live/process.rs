@@ -132,8 +132,8 @@ fn user(process: &OwnedHandle, known: &mut BTreeMap<Vec<u8>, Option<String>>) ->
     let token = HANDLE(owned.as_raw_handle());
     // SAFETY: the token is open; the buffer is as long as its size says.
     unsafe { GetTokenInformation(token, TokenUser, Some(into), size, &mut needed) }.ok()?;
-    // `TOKEN_USER` is a pointer and a number; the SID stands behind them.
-    let sid = bytes.get(16..needed as usize)?.to_vec();
+    // `TOKEN_USER` begins with a pointer to the SID, which stands behind it.
+    let sid = bytes.get(Returned::of(&bytes).pointer_at(0)?..needed as usize)?.to_vec();
     known.entry(sid.clone()).or_insert_with(|| account(sid)).clone()
 }
 

@@ -216,7 +216,7 @@ impl OpenKey {
                     kind,
                     bytes: bytes[..size as usize].to_vec(),
                 }),
-                ERROR_MORE_DATA if size > MOST_VALUE_BYTES => {
+                ERROR_MORE_DATA if size.max(bytes.len() as u32) > MOST_VALUE_BYTES => {
                     note("value", format!("it has {size} bytes, which are not read"));
                 }
                 // It may have grown since its size was told.

@@ -201,7 +201,7 @@ impl<'b> Returned<'b> {
     }
 
     /// Where in the buffer the pointer at `at` points.
-    fn pointer_at(&self, at: usize) -> Option<usize> {
+    pub(super) fn pointer_at(&self, at: usize) -> Option<usize> {
         let offset = self.u64_at(at)?.checked_sub(self.base)?;
         usize::try_from(offset).ok().filter(|it| *it < self.bytes.len())
     }

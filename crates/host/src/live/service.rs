@@ -15,13 +15,13 @@ use windows::Win32::Security::{
 };
 use windows::Win32::System::Registry::KEY_READ;
 use windows::Win32::System::Services::{
-    CloseServiceHandle, ENUM_SERVICE_TYPE, EnumDependentServicesW, EnumServicesStatusExW,
-    OpenSCManagerW, OpenServiceW, QueryServiceConfig2W, QueryServiceConfigW,
-    QueryServiceObjectSecurity, QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE,
-    SC_MANAGER_CONNECT, SC_MANAGER_ENUMERATE_SERVICE, SC_STATUS_PROCESS_INFO, SERVICE_CONFIG,
+    CloseServiceHandle, EnumDependentServicesW, EnumServicesStatusExW, OpenSCManagerW,
+    OpenServiceW, QueryServiceConfig2W, QueryServiceConfigW, QueryServiceObjectSecurity,
+    QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_MANAGER_CONNECT,
+    SC_MANAGER_ENUMERATE_SERVICE, SC_STATUS_PROCESS_INFO, SERVICE_CONFIG,
     SERVICE_CONFIG_DELAYED_AUTO_START_INFO, SERVICE_CONFIG_FAILURE_ACTIONS,
     SERVICE_CONFIG_LAUNCH_PROTECTED, SERVICE_CONFIG_TRIGGER_INFO, SERVICE_ENUMERATE_DEPENDENTS,
-    SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_STATE_ALL,
+    SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_STATE_ALL, SERVICE_WIN32,
 };
 use windows::core::{HSTRING, PCWSTR, PWSTR};
 
@@ -35,8 +35,10 @@ const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
 const OP: &str = "ask for service";
 /// The right to read who may do what.
 const READ_CONTROL: u32 = 0x0002_0000;
-/// Answers beyond this are not waited for.
-const MOST_BYTES: usize = 64 << 20;
+/// The service control manager takes no larger buffer.
+const MOST_BYTES: usize = 256 << 10;
+/// So many buffers of services are asked for.
+const MOST_PARTS: usize = 64;
 
 /// Which services say themselves that they need a service, by its name.
 pub(super) type Needed = BTreeMap<ServiceName, Vec<ServiceName>>;
@@ -311,26 +313,34 @@ pub(super) fn running() -> Result<Vec<(ServiceName, Status)>> {
 }
 
 fn all(manager: &Handle) -> Result<Vec<(ServiceName, Status)>> {
-    /// Services of their own and of shared processes, of Windows and of users.
-    const PROCESSES: ENUM_SERVICE_TYPE = ENUM_SERVICE_TYPE(0xf0 | 0x30);
-    let mut count = 0;
-    let bytes = filled("list", "services", |buffer, needed| {
+    let mut found = Vec::new();
+    let mut bytes = vec![0u8; MOST_BYTES];
+    let mut resume = 0;
+    for _ in 0..MOST_PARTS {
+        let (mut needed, mut count) = (0, 0);
         // SAFETY: the manager is open; the buffer is a slice; no group means all.
-        unsafe {
+        let listed = unsafe {
             EnumServicesStatusExW(
                 manager.0,
                 SC_ENUM_PROCESS_INFO,
-                PROCESSES,
+                // Of users too: their types have these bits and more.
+                SERVICE_WIN32,
                 SERVICE_STATE_ALL,
-                Some(buffer),
-                needed,
+                Some(&mut bytes),
+                &mut needed,
                 &mut count,
-                None,
+                Some(&mut resume),
                 PCWSTR::null(),
             )
+        };
+        found.extend(Returned::of(&bytes).services(count));
+        match listed {
+            Ok(()) => break,
+            Err(error) if is(&error, ERROR_MORE_DATA) && count > 0 => {}
+            Err(error) => return Err(refused("list", "services", &error)),
         }
-    })?;
-    Ok(Returned::of(&bytes).services(count))
+    }
+    Ok(found)
 }
 
 /// A buffer that is as long as Windows wants it.
@@ -347,12 +357,12 @@ fn filled(
             Err(error) => error,
         };
         let is_short = is(&error, ERROR_INSUFFICIENT_BUFFER) || is(&error, ERROR_MORE_DATA);
-        let wanted = (needed as usize).saturating_add(bytes.len());
-        if !is_short || wanted > MOST_BYTES {
+        if !is_short || bytes.len() >= MOST_BYTES {
             return Err(refused(op, subject, &error));
         }
         // What is listed may grow until it is asked for again.
-        bytes = vec![0; wanted.max(bytes.len() * 2)];
+        let wanted = (needed as usize).saturating_add(bytes.len());
+        bytes = vec![0; wanted.min(MOST_BYTES)];
     }
 }
 
