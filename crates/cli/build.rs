@@ -7,8 +7,9 @@ fn main() -> std::io::Result<()> {
     if std::env::var_os("CARGO_CFG_WINDOWS").is_none() {
         return Ok(());
     }
-    // Name, description and version are those of the package.
+    // The version is that of the package.
     winresource::WindowsResource::new()
+        .set("FileDescription", env!("CARGO_PKG_DESCRIPTION"))
         .set_manifest_file("unwedge.manifest")
         .set("ProductName", "unwedge")
         .set("OriginalFilename", "unwedge.exe")

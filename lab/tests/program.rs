@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
@@ -120,7 +119,6 @@ fn a_change_is_seen_by_its_witnesses() {
     assert_eq!(now.changes_since(&registry).len(), 2);
     let changed = pc.tree().changes_since(&files);
     assert!(changed.contains(&"new/file.txt".to_owned()), "{changed:?}");
-    writeln!(io::stderr(), "seen: {} changes", changed.len()).unwrap();
 }
 
 /// What the program said, with the path of the folder and the way paths are written made the same.
