@@ -21,10 +21,10 @@ impl Places {
         for source in sources {
             let mut folders = components(source);
             folders.pop();
-            let own = usize::from(lies_with_a_person(source));
-            let mut after = folders.iter().skip(own);
-            let end = after.position(|it| ANCHORS.contains(&&it.to_lowercase()[..]));
-            let end = end.map(|end| end + own);
+            let mut ends = (0..folders.len())
+                .filter(|at| ANCHORS.contains(&&folders[*at].to_lowercase()[..]))
+                .skip(usize::from(lies_with_a_person(source)));
+            let end = ends.next();
             folders.truncate(end.unwrap_or(folders.len()));
             let shared = common.as_ref().map_or(folders.len(), |common| {
                 common.iter().zip(&folders).take_while(|(a, b)| a == b).count()
