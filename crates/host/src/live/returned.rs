@@ -52,7 +52,6 @@ pub(super) struct Running {
 
 impl<'b> Returned<'b> {
     /// A buffer that still lies where it was filled.
-    #[cfg(windows)]
     pub(super) fn of(bytes: &'b [u8]) -> Self {
         Returned { bytes, base: bytes.as_ptr() as u64 }
     }
@@ -309,6 +308,7 @@ mod tests {
             returned.config();
             returned.failure_actions();
             returned.processes();
+            Returned::of(&bytes).processes();
         }
     }
 }

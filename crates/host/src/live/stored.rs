@@ -5,7 +5,6 @@ use unwedge_formats::regf;
 use crate::Data;
 
 /// The registry type and the bytes by which Windows stores `data`.
-#[cfg(windows)]
 pub(super) fn form_of(data: &Data) -> (u32, Vec<u8>) {
     let data = match data.clone() {
         Data::Dword(number) => regf::Data::Dword(number),
@@ -28,7 +27,6 @@ pub(super) struct RawValue {
 
 impl RawValue {
     /// What it says.
-    #[cfg(windows)]
     pub(super) fn data(&self) -> Data {
         regf::Data::read(self.kind, &self.bytes).into()
     }
@@ -67,5 +65,24 @@ mod tests {
         assert_eq!(kept(5, &[0, 0, 0, 1]), None);
         assert_eq!(kept(0, &[1]), None);
         assert_eq!(kept(3, &[1, 0, 0]), Some(Data::Binary(vec![1, 0, 0])));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let texts = ["", "a", "", "b"].map(str::to_owned).to_vec();
+        for data in [
+            Data::Dword(7),
+            Data::Qword(1 << 40),
+            Data::Sz("a".to_owned()),
+            Data::ExpandSz("%a%".to_owned()),
+            Data::MultiSz(texts),
+            Data::MultiSz(Vec::new()),
+            Data::Binary(vec![0, 0]),
+        ] {
+            let (kind, bytes) = form_of(&data);
+            let stored = RawValue { name: String::new(), kind, bytes };
+            assert_eq!(stored.data(), data);
+            assert_eq!(stored.kept(), Some(data));
+        }
     }
 }
