@@ -16,6 +16,7 @@ use unwedge_formats::log::{
     without_mark, zone_of,
 };
 use unwedge_host::container::{self, Member};
+use unwedge_host::probe::{self, EventQuery, Provider};
 use unwedge_host::{Evidence, Host};
 
 use crate::collect::{MANIFEST_NAME, TRACE_ENDING};
@@ -113,6 +114,57 @@ impl Listing {
         let mut local = self.logs.iter().filter(|log| !log.is_in_utc());
         host.about().utc_offset_minutes.or_else(|| local.find_map(|log| log.offset_minutes))
     }
+}
+
+/// The newest so many events are asked for in place of a log that cannot be opened.
+const MOST_ASKED_EVENTS: usize = 20_000;
+
+impl Listing {
+    /// Asks the event service for what stands in event logs that could not be opened.
+    ///
+    /// Only a running PC has one; where it gives nothing either, the gap stays as it is.
+    pub(crate) fn ask_for_events(&mut self, host: &dyn Host, wanted: impl Fn() -> Vec<Provider>) {
+        let mut gaps = std::mem::take(&mut self.gaps);
+        for gap in &mut gaps {
+            let Some(channel) = channel_of(&gap.source) else { continue };
+            let query = EventQuery { channel, providers: wanted(), most: MOST_ASKED_EVENTS };
+            let Ok(events) = probe::events(host, query) else { continue };
+            let mut content = events.lines.join("\n").into_bytes();
+            content.push(b'\n');
+            gap.what = "the file, whose events the event service gave instead".to_owned();
+            if !events.is_complete {
+                gap.what.push_str(", not all of them");
+            }
+            let first = events.lines.first();
+            self.logs.push(Log {
+                source: gap.source.clone(),
+                kind: LogKind::Events,
+                stored_bytes: content.len() as u64,
+                first_time: first
+                    .and_then(|line| log::head(LogKind::Events, line.as_bytes()))
+                    .map(|head| head.time),
+                offset_minutes: Some(0),
+                form: Form::Text,
+                evidence: Evidence {
+                    source: gap.source.clone(),
+                    size_bytes: content.len() as u64,
+                    modified: None,
+                },
+                member: Member::default(),
+                held: Some(content),
+            });
+        }
+        self.gaps = gaps;
+        self.logs
+            .sort_by(|a, b| (a.first_seconds(), &a.source).cmp(&(b.first_seconds(), &b.source)));
+    }
+}
+
+/// The log that a file in the folder of event logs holds: `%4` stands for a slash there.
+fn channel_of(source: &str) -> Option<String> {
+    let name = source.rsplit(['\\', '/']).next()?;
+    let (stem, ending) = name.rsplit_once('.')?;
+    ending.eq_ignore_ascii_case("evtx").then(|| stem.replace("%4", "/"))
 }
 
 impl Log {
@@ -463,5 +515,35 @@ mod tests {
         };
         assert_eq!(offsets(&host(stamp)), [Some(60), Some(60)]);
         assert_eq!(offsets(&host("")), [None, None]);
+    }
+
+    #[test]
+    fn what_an_event_log_does_not_give_the_event_service_may() {
+        let line =
+            "2025-03-01T10:11:12.0000000Z Error Service_Control_Manager 7000 System param1=x";
+        let other = "2025-03-01T10:11:13.0000000Z Info Tide 7000 System param1=x";
+        let logs = r"C:\Windows\System32\winevt\Logs";
+        let pc =
+            Fixture::parse(&format!("//- file {logs}\\System.txt\n{line}\n{other}\n")).unwrap();
+        let denied = |name: &str| gap(&format!("{logs}\\{name}"), "the file", "denied");
+        let gaps = vec![denied("System.evtx"), denied("Security.evtx"), denied("CBS.log")];
+        let mut listing = Listing { gaps, ..Listing::default() };
+        let name = "Service Control Manager".to_owned();
+        listing
+            .ask_for_events(&pc, || vec![Provider { name: name.clone(), ids: vec![(7000, 7009)] }]);
+        let [only] = &listing.logs[..] else { panic!("{:?}", listing.logs) };
+        let mut text = String::new();
+        only.read(&pc, |reader| reader.read_to_string(&mut text)).unwrap().unwrap();
+        assert_eq!(text.trim_end(), line);
+        assert!(listing.gaps[0].what.contains("event service"));
+        assert_eq!(listing.gaps[1].what, "the file", "nobody gave them");
+    }
+
+    #[test]
+    fn a_slash_in_the_name_of_a_log_is_written_otherwise_in_that_of_its_file() {
+        let name = r"X:\Logs\Microsoft-Windows-WindowsUpdateClient%4Operational.evtx";
+        let channel = "Microsoft-Windows-WindowsUpdateClient/Operational";
+        assert_eq!(channel_of(name).as_deref(), Some(channel));
+        assert_eq!(channel_of(r"X:\CBS.log"), None);
     }
 }

@@ -33,7 +33,9 @@ const JUMPS_OF_AN_EXCERPT: usize = 3;
 
 /// Reads all logs of `host` into `facts`, so many bytes at a time.
 pub(super) fn logs(host: &dyn Host, rules: &RuleSet, block_bytes: usize, facts: &mut Facts) {
-    let Listing { logs, printed, others, gaps } = Listing::of(host);
+    let mut listing = Listing::of(host);
+    listing.ask_for_events(host, || rules.asked_events());
+    let Listing { logs, printed, others, gaps } = listing;
     facts.printed = printed;
     facts.gaps.extend(gaps);
     facts.sources.extend(others);

@@ -17,7 +17,7 @@ use crate::knowledge::{products, services};
 use crate::report::{CulpritKind, GapNote};
 
 /// Providers and numbers of the events that name somebody.
-const EVENTS: [(&str, std::ops::RangeInclusive<u32>); 9] = [
+pub(crate) const EVENTS: [(&str, std::ops::RangeInclusive<u32>); 9] = [
     ("Microsoft-Windows-RestartManager", 10_002..=10_010),
     ("MsiInstaller", 1025..=1025),
     ("ESENT", 489..=490),

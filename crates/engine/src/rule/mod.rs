@@ -7,8 +7,11 @@
 mod load;
 mod matcher;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
+use unwedge_host::probe::Provider;
 
 use regex::{Regex, RegexBuilder};
 use unwedge_formats::code::Code;
@@ -323,6 +326,32 @@ impl RuleSet {
             }
         }
         wanted
+    }
+
+    /// The same, in the form in which the event service is asked: blanks in names are blanks.
+    pub(crate) fn asked_events(&self) -> Vec<Provider> {
+        let mut ids: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
+        let named = |name: &str| name.trim().replace('_', " ");
+        for provider in structure(LogKind::Events) {
+            ids.entry(named(provider)).or_default();
+        }
+        let of_rules =
+            self.rules.iter().flat_map(|rule| &rule.when).filter_map(|when| match when {
+                Predicate::Line(line) => Some(&line.events),
+                _ => None,
+            });
+        let of_rules = of_rules.flatten().map(|it| (it.provider.as_str(), it.ids.clone()));
+        for (provider, range) in of_rules.chain(crate::fact::suspects::EVENTS) {
+            match ids.entry(named(provider)) {
+                // An empty list of one that is there stands for all its events.
+                Entry::Occupied(mut known) if !known.get().is_empty() => {
+                    known.get_mut().push((*range.start(), *range.end()));
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(new) => drop(new.insert(vec![(*range.start(), *range.end())])),
+            }
+        }
+        ids.into_iter().map(|(name, ids)| Provider { name, ids }).collect()
     }
 
     /// The rule with this id.

@@ -43,7 +43,7 @@ pub type Opener<'o> = &'o dyn Fn() -> crate::Result<Box<dyn ReadSeek + 'o>>;
 pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read>) + 'v;
 
 /// A file within a file, by the way that leads to it; no way at all is the file itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
     steps: Vec<Step>,
 }

@@ -9,7 +9,8 @@ use crate::probe::{RestorePoint, moment_of_wmi};
 pub(super) fn list() -> Result<Vec<RestorePoint>> {
     let asked = wmi::ask(r"root\default", "SELECT * FROM SystemRestore", LIMIT, |row| {
         Some(RestorePoint {
-            number: row.number("SequenceNumber")?,
+            // Where System Restore is missing, an object may stand for its class.
+            number: row.number("SequenceNumber").filter(|it| *it > 0)?,
             name: row.text("Description").unwrap_or_default(),
             time: row.text("CreationTime").and_then(|it| moment_of_wmi(&it)),
         })
