@@ -1,7 +1,6 @@
 //! What the running Windows tells beside files, keys and services: an answer, or the right reason.
 //! Nothing is changed, and nothing may hang.
 #![cfg(windows)]
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
