@@ -315,7 +315,7 @@ fn a_slip_of_the_pen_is_told_with_its_place() {
     assert_eq!(
         told("//- servce x"),
         "line 1, column 5: expected about, service, process, holder, update, reg, file, folder or \
-         absent, found `servce`"
+         absent, or one of what a PC tells (docs/host.md), found `servce`"
     );
     assert!(told("//- folder C:\\x colour=red").contains("column 17"));
     assert!(told("hello").starts_with("line 1, column 1: expected a section"));
