@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::{env, fs};
 
 /// The libraries every Windows 10 has, which is all that may be needed.
-const OF_WINDOWS: [&str; 15] = [
+const OF_WINDOWS: [&str; 17] = [
     "advapi32.dll",
     "bcrypt.dll",
     "bcryptprimitives.dll",
@@ -18,6 +18,8 @@ const OF_WINDOWS: [&str; 15] = [
     "ntdll.dll",
     "ole32.dll",
     "oleaut32.dll",
+    "propsys.dll",
+    "rpcrt4.dll",
     "shell32.dll",
     "user32.dll",
     "userenv.dll",
