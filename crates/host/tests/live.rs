@@ -257,6 +257,25 @@ fn a_service_is_set_up_and_put_back() {
 }
 
 #[test]
+fn a_service_is_started_and_stopped() {
+    let mut host = Live::open().unwrap();
+    // A real PC may want its services; all that Wine has is made for the test.
+    if host.key(&KeyPath::new(r"HKCU\Software\Wine")).unwrap().is_none() {
+        let _ = writeln!(std::io::stderr(), "skipped: not under Wine");
+        return;
+    }
+    let service = ServiceName::new("Spooler");
+    let state = |host: &Live| {
+        let service = host.service(&ServiceName::new("Spooler")).unwrap().unwrap();
+        assert_eq!(service.pid.is_some(), service.state == RunState::Running);
+        service.state.to_string()
+    };
+    let runs = state(&host) == "running";
+    let change = Change::Assign(Setting::Running { service, running: !runs });
+    applies_and_reverts(&mut host, &change, state);
+}
+
+#[test]
 fn a_service_nobody_made_is_absent_and_cannot_be_started() {
     let mut host = Live::open().unwrap();
     let name = ServiceName::new("UnwedgeNobody");
