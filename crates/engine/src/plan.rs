@@ -317,8 +317,7 @@ fn still_held(plan: &Plan, view: &mut Overlay<&dyn Host>) -> Vec<String> {
         .map(|it| unwedge_host::WinPath::new(it))
         .collect();
     let found = probe::holders(view, &paths).unwrap_or_default().holders;
-    let is_own =
-        |it: &&probe::Holder| it.service.as_ref().is_none_or(|it| !recipe::is_update_service(it));
+    let is_own = |it: &&probe::Holder| !it.services().iter().any(recipe::is_update_service);
     found.iter().filter(is_own).map(ToString::to_string).collect()
 }
 

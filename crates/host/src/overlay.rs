@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Setting, Tool, known_service};
-use crate::probe::{Conflict, Probe, ProbeOutput, UpdateState, holders};
+use crate::probe::{Hold, Holder, Probe, ProbeOutput, UpdateState, holders};
 use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};
 use crate::{
@@ -92,11 +92,13 @@ impl<H: Host> Overlay<H> {
         // Where nobody can tell who holds what, the move is taken to go through.
         if let Ok(found) = holders(self, std::slice::from_ref(from)) {
             let is_folder = self.read(from)?.is_none();
-            let blocks = |conflict: &Conflict| match conflict {
-                Conflict::Sharing { shared } => is_folder || !shared.delete,
-                Conflict::ByteRange { .. } => true,
+            // A folder cannot be renamed while anything in it is open, whatever the share mode.
+            let blocks = |it: &Holder| match it.hold {
+                Hold::Handle { .. } | Hold::WorkingDirectory | Hold::Use => is_folder || it.pins(),
+                Hold::Image | Hold::Mapping | Hold::Hive { .. } => it.pins(),
+                Hold::Task { .. } | Hold::Filter { .. } | Hold::Transfer { .. } => false,
             };
-            if found.holders.iter().any(|it| blocks(&it.conflict)) {
+            if found.holders.iter().any(blocks) {
                 return Err(HostError::win32(OP, from, if is_folder { 5 } else { 32 }));
             }
         }
@@ -202,7 +204,7 @@ impl<H: Host> Host for Overlay<H> {
                 let ProbeOutput::Holders(mut found) = below else { return Ok(below) };
                 found.holders.retain(|it| {
                     let runs = |name| self.is_running(name).unwrap_or(true);
-                    !self.closed.contains(&it.pid) && it.service.as_ref().is_none_or(runs)
+                    !self.closed.contains(&it.pid()) && it.service().is_none_or(runs)
                 });
                 Ok(ProbeOutput::Holders(found))
             }

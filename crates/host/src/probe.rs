@@ -3,12 +3,11 @@
 mod agent;
 mod event;
 mod filter;
+mod holder;
 mod security;
 mod storage;
 mod task;
 mod whole;
-
-use std::fmt;
 
 pub use agent::{
     AutomaticUpdates, Deed, HistoryEntry, Result as DeedResult, UpdateAgent, UpdateService, kb_in,
@@ -16,6 +15,9 @@ pub use agent::{
 };
 pub use event::{EventQuery, Events, Provider, query_text};
 pub use filter::{LoadedFilter, aggregate};
+pub use holder::{
+    ByteRange, Certainty, Conflict, Hold, Holder, HolderGap, Holders, NotInspected, Share, Witness,
+};
 pub use security::{
     Defender, Freshness, ProductKind, ProductState, Security, SecurityProduct, Switch,
 };
@@ -84,67 +86,6 @@ pub enum ProbeOutput {
     Power(Power),
     Membership(Membership),
     Events(Events),
-}
-
-/// Who holds what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holders {
-    /// Everyone who was found.
-    pub holders: Vec<Holder>,
-    /// Whether everyone was found; an empty list means "free" only if this is true.
-    pub complete: bool,
-}
-
-/// One process that has one file open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// The file.
-    pub path: WinPath,
-    /// In which way others are kept out.
-    pub conflict: Conflict,
-    /// The process.
-    pub pid: u32,
-    /// Its image name, such as `vault.exe`.
-    pub image: String,
-    /// The service that runs in it, if one does.
-    pub service: Option<ServiceName>,
-    /// Whether it was seen in the act, rather than guessed.
-    pub confirmed: bool,
-}
-
-/// How a holder keeps others out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conflict {
-    /// Opened without sharing what others need: Win32 error 32 when they open it.
-    Sharing {
-        /// What others may still do.
-        shared: Share,
-    },
-    /// Ranges of bytes are locked: Win32 error 33 when others read or write there.
-    ByteRange {
-        /// The ranges.
-        ranges: Vec<ByteRange>,
-    },
-}
-
-/// Which access the holder of an open file leaves to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// Others may read.
-    pub read: bool,
-    /// Others may write.
-    pub write: bool,
-    /// Others may rename or delete.
-    pub delete: bool,
-}
-
-/// A locked range of bytes; the end is not part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ByteRange {
-    /// First byte.
-    pub from: u64,
-    /// One past the last byte.
-    pub to: u64,
 }
 
 /// What Windows still has to finish; `None` where the evidence does not say.
@@ -216,35 +157,6 @@ impl Process {
             user: None,
             services: Vec::new(),
             is_protected: None,
-        }
-    }
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Conflict::Sharing { .. } => f.write_str("has it open without sharing"),
-            Conflict::ByteRange { ranges } => {
-                let bytes: u64 = ranges.iter().map(|it| it.to.saturating_sub(it.from)).sum();
-                write!(f, "has {bytes} bytes of it locked")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Holder { path, image, .. } = self;
-        match &self.service {
-            Some(service) => write!(f, "{image} (service {service})")?,
-            None => write!(f, "{image} (process {})", self.pid)?,
-        }
-        match &self.conflict {
-            Conflict::Sharing { .. } => write!(f, " has {path} open without sharing it"),
-            Conflict::ByteRange { ranges } => {
-                let bytes: u64 = ranges.iter().map(|it| it.to.saturating_sub(it.from)).sum();
-                write!(f, " has {bytes} bytes of {path} locked")
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use unwedge_host::probe::{Holder, Probe, ProbeOutput};
+use unwedge_host::probe::{Conflict, Holder, Probe, ProbeOutput};
 use unwedge_host::service::StartType;
 use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
@@ -220,7 +220,8 @@ fn holders(host: &dyn Host, facts: &mut Facts) {
     match host.probe(&Probe::Holders { paths }) {
         Ok(ProbeOutput::Holders(found)) => {
             facts.holders_complete = Some(found.complete);
-            facts.holders.extend(found.holders.iter().map(told));
+            let in_the_way = found.holders.iter().filter(|it| is_in_the_way(it));
+            facts.holders.extend(in_the_way.map(told));
         }
         Ok(_) => {}
         Err(error) => not_told(facts, "holders of the files of Windows Update", &error),
@@ -230,12 +231,17 @@ fn holders(host: &dyn Host, facts: &mut Facts) {
 fn told(holder: &Holder) -> HolderFact {
     HolderFact {
         path: holder.path.clone(),
-        service: holder.service.as_ref().map(|name| name.as_str().to_owned()),
-        image: holder.image.clone(),
-        pid: holder.pid,
+        service: holder.service().map(|name| name.as_str().to_owned()),
+        image: holder.image().to_owned(),
+        pid: holder.pid(),
         conflict: holder.conflict.clone(),
-        confirmed: holder.confirmed,
+        confirmed: holder.is_seen(),
     }
+}
+
+/// Whoever has a file open and keeps nobody out, or only may have it, caused nothing.
+fn is_in_the_way(holder: &Holder) -> bool {
+    holder.process.is_some() && !matches!(holder.conflict, Conflict::None | Conflict::Unknown)
 }
 
 /// Evidence that was brought cannot tell the present state; that goes without saying.

@@ -3,7 +3,7 @@
 //! A service is stopped through the service manager, a program is asked to close. Nothing is ever
 //! killed: a backup or a database in the middle of a write would be damaged.
 
-use unwedge_host::probe::{self, Conflict, Holder};
+use unwedge_host::probe::{self, Holder};
 use unwedge_host::{Change, HostErrorKind, ServiceName, Tool, WinPath};
 
 use super::{CannotStop, Halt, Proposal, Recipe, Request, files, is_update_service, refused};
@@ -85,9 +85,9 @@ fn propose(request: &Request<'_>) -> Proposal {
     }
     let all = strangers.iter().map(|it| {
         let why = it.to_string();
-        let who = match &it.service {
+        let who = match it.service() {
             Some(name) => Who::Service(name.clone()),
-            None => Who::Process { pid: it.pid, image: it.image.clone() },
+            None => Who::Process { pid: it.pid(), image: it.image().to_owned() },
         };
         (who, why)
     });
@@ -106,12 +106,8 @@ pub(super) fn known_stranger(request: &Request<'_>) -> Option<String> {
 
 /// Whether a holder keeps the update out; its own services are no strangers in their files.
 fn is_in_the_way(holder: &Holder) -> bool {
-    let excludes = match &holder.conflict {
-        Conflict::Sharing { shared } => !(shared.read && shared.write),
-        Conflict::ByteRange { .. } => true,
-    };
-    let is_own = holder.service.as_ref().is_some_and(is_update_service);
-    holder.confirmed && excludes && !is_own
+    let is_own = holder.services().iter().any(is_update_service);
+    holder.is_seen() && holder.process.is_some() && holder.excludes() && !is_own
 }
 
 /// Without a look at the PC, the finding's own culprit has to do.

@@ -4,7 +4,9 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use unwedge_formats::evtx::{Event, EvtxBuilder};
-use unwedge_host::probe::{Conflict, Holder, Holders, Probe, ProbeOutput, Share};
+use unwedge_host::probe::{
+    Certainty, Conflict, Hold, Holder, Holders, Probe, ProbeOutput, Process, Share, Witness,
+};
 use unwedge_host::{About, Evidence, Host, HostError, ReadSeek, Result, WinPath};
 
 use super::{Ending, Limits, Stage, Step, Watch};
@@ -53,9 +55,11 @@ impl Host for Growing {
     }
     fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
         match probe {
-            Probe::Holders { .. } => {
-                Ok(ProbeOutput::Holders(Holders { holders: self.holders.clone(), complete: true }))
-            }
+            Probe::Holders { .. } => Ok(ProbeOutput::Holders(Holders {
+                holders: self.holders.clone(),
+                complete: true,
+                ..Holders::default()
+            })),
             other => Err(HostError::not_collected("ask for", &format!("{other:?}"))),
         }
     }
@@ -138,11 +142,12 @@ fn a_failure_names_the_holder_that_is_there_at_that_moment() {
     pc.write(LOG, started());
     pc.holders.push(Holder {
         path: WinPath::new(r"C:\Windows\WinSxS\a.dll"),
+        asked: WinPath::new(r"C:\Windows\WinSxS"),
+        hold: Hold::Handle { access: None },
         conflict: Conflict::Sharing { shared: Share { read: true, write: false, delete: false } },
-        pid: 42,
-        image: "vault.exe".to_owned(),
-        service: None,
-        confirmed: true,
+        certainty: Certainty::Confirmed,
+        witnesses: vec![Witness::Fixture],
+        process: Some(Process::of(42, "vault.exe".to_owned())),
     });
     pc.write(LOG, completed("0x80070020 - ERROR_SHARING_VIOLATION"));
     let steps = watch.look(&pc, seconds(3));
