@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use jiff::Timestamp;
 use unwedge_engine::report::Diagnosis;
 use unwedge_engine::rule::RuleSet;
+use unwedge_engine::shelf::Shelf;
 use unwedge_engine::{diagnose, fact};
 use unwedge_host::collected::Collected;
-use unwedge_host::live::Live;
-use unwedge_host::{Fixture, Host, fixture};
+use unwedge_host::fixture::{self, state_folder};
+use unwedge_host::live::{Live, state};
+use unwedge_host::{Fixture, Host, HostMut};
 
 /// Which kind of PC was named.
 pub(crate) enum Named {
@@ -50,6 +53,83 @@ pub(crate) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Box<dyn Host>> {
             bail!("a .host machine is a whole PC: give it alone, without other paths")
         }
         paths => Ok(Box::new(Collected::open(paths)?)),
+    }
+}
+
+/// A PC that can be changed.
+pub(crate) enum Patient {
+    /// The PC this program runs on.
+    This(Box<Live>),
+    /// A PC written down as text.
+    Fixture(Box<Fixture>),
+}
+
+/// Where the repairs of a PC are kept, and how it is called, without opening the PC itself.
+pub(crate) struct Chart {
+    /// Its journals.
+    pub(crate) shelf: Shelf,
+    /// What it is called in sentences.
+    pub(crate) name: String,
+    /// How it is named on the command line, with a blank before it; empty for this PC.
+    pub(crate) argument: String,
+}
+
+impl Named {
+    /// The journals of a PC that can be changed.
+    pub(crate) fn chart(&self) -> anyhow::Result<Chart> {
+        match self {
+            Named::This => {
+                Live::open()?;
+                Ok(Chart {
+                    shelf: Shelf::new(&state::folder()?),
+                    name: "this PC".to_owned(),
+                    argument: String::new(),
+                })
+            }
+            Named::Fixture(path) => Ok(Chart {
+                shelf: Shelf::new(&state_folder(path)),
+                name: path.display().to_string(),
+                argument: format!(" {}", path.display()),
+            }),
+            Named::Collected(path) => {
+                bail!("{} is evidence from a PC; it was never changed", path.display())
+            }
+        }
+    }
+
+    /// Opens a PC to change it.
+    pub(crate) fn patient(&self) -> anyhow::Result<Patient> {
+        match self {
+            Named::This => Ok(Patient::This(Box::new(Live::open()?))),
+            Named::Fixture(path) => Ok(Patient::Fixture(Box::new(open_fixture(path)?))),
+            Named::Collected(path) => bail!("{} is evidence from a PC", path.display()),
+        }
+    }
+}
+
+impl Patient {
+    /// The PC.
+    pub(crate) fn host(&self) -> &dyn Host {
+        match self {
+            Patient::This(live) => &**live,
+            Patient::Fixture(fixture) => &**fixture,
+        }
+    }
+
+    /// The PC, to change it.
+    pub(crate) fn host_mut(&mut self) -> &mut dyn HostMut {
+        match self {
+            Patient::This(live) => &mut **live,
+            Patient::Fixture(fixture) => &mut **fixture,
+        }
+    }
+
+    /// What its clock shows.
+    pub(crate) fn now(&self) -> String {
+        match self {
+            Patient::This(_) => Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Patient::Fixture(fixture) => fixture.now(),
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! because a success code is not belief. Safe to call again after a crash anywhere: what is in
 //! doubt is simply made true again.
 
+use std::ops::ControlFlow;
+
 use unwedge_host::probe::{self, PendingWork};
-use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut, Tool};
+use unwedge_host::{Advance, Change, Host, HostError, HostErrorKind, HostMut, Tool};
 
 use crate::journal::{Event, Journal, JournalError, JournalStep, Outcome, Replay, StepState};
 
@@ -17,6 +19,7 @@ const UNDO_ATTEMPTS: u32 = 3;
 #[expect(missing_docs, reason = "the names are the documentation")]
 pub enum Progress {
     Doing { step: u32, of: u32, says: String },
+    Advanced { step: u32, advance: Advance },
     Done { step: u32 },
     AlreadySo { step: u32 },
     Failed { step: u32, error: String },
@@ -25,6 +28,9 @@ pub enum Progress {
     UndoFailed { step: u32, error: String },
     Stays { step: u32, what: String },
 }
+
+/// Is told what is being done. `Break` asks to stop: what was made is taken back; an undo goes on.
+pub type Watcher<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 
 /// The repair could neither go on nor be taken back in an orderly way just now.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +53,7 @@ pub enum Interrupted {
 pub fn execute(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
-    watch: &mut dyn FnMut(Progress),
+    watch: &mut Watcher<'_>,
 ) -> Result<Outcome, Interrupted> {
     if journal.replay().unwinding {
         return rollback(host, journal, watch);
@@ -58,7 +64,7 @@ pub fn execute(
             Ok(()) => {}
             Err(Stop::Failed(err)) => {
                 let error = err.to_string();
-                watch(Progress::Failed { step, error: error.clone() });
+                tell(watch, Progress::Failed { step, error: error.clone() });
                 if let Err(source) = journal.record(Event::Failed { step, error }) {
                     return Err(without_journal(host, journal, source));
                 }
@@ -82,7 +88,7 @@ pub fn execute(
 pub fn rollback(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
-    watch: &mut dyn FnMut(Progress),
+    watch: &mut Watcher<'_>,
 ) -> Result<Outcome, Interrupted> {
     let steps = journal.replay().steps.clone();
     let mut left = Vec::new();
@@ -94,7 +100,7 @@ pub fn rollback(
             let stays = stays(host, what, &state)?;
             note(host, journal, Event::UndoStarted { step })?;
             if stays {
-                watch(Progress::Stays { step, what: what_stays(&what.change) });
+                tell(watch, Progress::Stays { step, what: what_stays(&what.change) });
                 note(host, journal, Event::Kept { step })?;
             } else {
                 note(host, journal, Event::Undone { step })?;
@@ -102,18 +108,18 @@ pub fn rollback(
             continue;
         };
         if !is_between(journal.replay(), step, &undo) && !undo.holds(host).unwrap_or(false) {
-            watch(Progress::Undoing { step, change: undo.to_string() });
+            tell(watch, Progress::Undoing { step, change: undo.to_string() });
         }
         note(host, journal, Event::UndoStarted { step })?;
         match undo_one(host, journal, &steps, step, &undo) {
             Ok(()) => {
-                watch(Progress::Undone { step });
+                tell(watch, Progress::Undone { step });
                 note(host, journal, Event::Undone { step })?;
             }
             Err(err) if err.kind == HostErrorKind::Crashed => return Err(Interrupted::Host(err)),
             Err(err) => {
                 let error = err.to_string();
-                watch(Progress::UndoFailed { step, error: error.clone() });
+                tell(watch, Progress::UndoFailed { step, error: error.clone() });
                 left.push(format!("{undo}: {error}"));
                 note(host, journal, Event::UndoFailed { step, error })?;
             }
@@ -156,7 +162,7 @@ fn make(
     journal: &mut Journal<'_>,
     steps: &[JournalStep],
     step: u32,
-    watch: &mut dyn FnMut(Progress),
+    watch: &mut Watcher<'_>,
 ) -> Result<(), Stop> {
     let what = &steps[step as usize];
     let change = &what.change;
@@ -164,14 +170,17 @@ fn make(
     if matches!(state, StepState::Done { .. } | StepState::Skipped) {
         return Ok(());
     }
-    watch(Progress::Doing { step, of: steps.len() as u32, says: what.says.clone() });
+    let doing = Progress::Doing { step, of: steps.len() as u32, says: what.says.clone() };
+    if watch(doing).is_break() {
+        return Err(Stop::Failed(cancelled(change)));
+    }
     if steps[step as usize..].iter().any(relies_on_the_others) {
         reassert(host, journal, steps, step)?;
     }
     if state == StepState::Fresh {
         if change.holds(host)? {
             journal.record(Event::Skipped { step }).map_err(Stop::Journal)?;
-            watch(Progress::AlreadySo { step });
+            tell(watch, Progress::AlreadySo { step });
             return Ok(());
         }
         let undo = change.inverse(host)?;
@@ -179,12 +188,23 @@ fn make(
     }
     // In doubt after a crash, it may have been made already.
     if state == StepState::Fresh || !change.holds(host).unwrap_or(false) {
-        host.apply(change)?;
+        host.apply_watched(change, &mut |advance| {
+            watch(Progress::Advanced { step, advance: advance.clone() })
+        })?;
         read_back(host, change)?;
     }
     journal.record(Event::Done { step }).map_err(Stop::Journal)?;
-    watch(Progress::Done { step });
+    tell(watch, Progress::Done { step });
     Ok(())
+}
+
+/// Tells of what happens whether or not somebody would rather stop.
+fn tell(watch: &mut Watcher<'_>, progress: Progress) {
+    let _ = watch(progress);
+}
+
+fn cancelled(change: &Change) -> HostError {
+    HostError { op: "go on to", subject: change.to_string(), kind: HostErrorKind::Cancelled }
 }
 
 fn read_back(host: &dyn Host, change: &Change) -> Result<(), HostError> {

@@ -3,6 +3,7 @@
 //! Planning only reads. It shares nothing with the executor but the type of a change.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 use unwedge_host::probe::{self, UpdateState};
@@ -269,7 +270,7 @@ pub fn forecast(plan: &Plan, host: &dyn Host) -> Result<Forecast, Interrupted> {
     let mut nowhere = Nowhere;
     let mut journal = Journal::create(&mut nowhere, "", plan.journal_steps())
         .map_err(|source| Interrupted::Journal { source, left: Vec::new() })?;
-    let outcome = execute(&mut view, &mut journal, &mut |_| {})?;
+    let outcome = execute(&mut view, &mut journal, &mut |_| ControlFlow::Continue(()))?;
     Ok(Forecast {
         outcome,
         differences: differences(plan, host, &view),

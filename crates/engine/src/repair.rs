@@ -3,7 +3,7 @@
 use serde::Serialize;
 use unwedge_host::{Change, Host, HostMut, Tool, WinPath};
 
-use crate::execute::{Interrupted, Progress, execute, rollback};
+use crate::execute::{Interrupted, Watcher, execute, rollback};
 use crate::journal::{Event, Journal, JournalError, Outcome};
 use crate::report::Diagnosis;
 use crate::verify::{Proven, Verification, sharpened, verify};
@@ -27,7 +27,7 @@ pub fn carry_out(
     journal: &mut Journal<'_>,
     before: &Diagnosis,
     diagnose: &dyn Fn(&dyn Host) -> Diagnosis,
-    watch: &mut dyn FnMut(Progress),
+    watch: &mut Watcher<'_>,
 ) -> Result<Repair, Interrupted> {
     let mut outcome = execute(host, journal, watch)?;
     let mut verification = None;
@@ -53,7 +53,7 @@ pub fn carry_out(
 pub fn take_back(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
-    watch: &mut dyn FnMut(Progress),
+    watch: &mut Watcher<'_>,
 ) -> Result<Repair, Interrupted> {
     let outcome = rollback(host, journal, watch)?;
     close(journal, outcome, None)

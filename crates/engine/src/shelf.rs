@@ -92,6 +92,12 @@ impl Shelf {
         Ok(all)
     }
 
+    /// Whether the folder was ever used.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.folder.exists()
+    }
+
     /// The number that no journal has had.
     pub fn next_number(&self) -> Result<u32, ShelfError> {
         Ok(self.files()?.last().map_or(1, |(number, _)| number + 1))

@@ -7,6 +7,8 @@ mod support;
 
 use std::io::{self, Write as _};
 
+use std::ops::ControlFlow;
+
 use support::{DAMAGED, DISABLED, LOCKED, diagnose};
 use unwedge_engine::execute::Interrupted;
 use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay, Store};
@@ -84,7 +86,9 @@ fn begin(
         Faulty { below: &mut wreck.pc, power: power.clone(), faults: case.faults.clone() };
     let done = Journal::create(&mut tape, "2026-01-02", steps)
         .map_err(|source| Interrupted::Journal { source, left: Vec::new() })
-        .and_then(|mut it| carry_out(&mut host, &mut it, &before, &diagnose, &mut |_| {}));
+        .and_then(|mut it| {
+            carry_out(&mut host, &mut it, &before, &diagnose, &mut |_| ControlFlow::Continue(()))
+        });
     wreck.journal = tape.bytes;
     done
 }
@@ -107,8 +111,10 @@ fn recover(
         Faulty { below: &mut wreck.pc, power: power.clone(), faults: case.faults.clone() };
     let mut journal = Journal::resume(&mut tape, replay);
     let done = match case.then {
-        Then::GoOn => carry_out(&mut host, &mut journal, &before, &diagnose, &mut |_| {}),
-        Then::TakeBack => take_back(&mut host, &mut journal, &mut |_| {}),
+        Then::GoOn => carry_out(&mut host, &mut journal, &before, &diagnose, &mut |_| {
+            ControlFlow::Continue(())
+        }),
+        Then::TakeBack => take_back(&mut host, &mut journal, &mut |_| ControlFlow::Continue(())),
     };
     wreck.journal = tape.bytes;
     Some(done)

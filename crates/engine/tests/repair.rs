@@ -6,6 +6,8 @@ mod support;
 
 use std::io;
 
+use std::ops::ControlFlow;
+
 use support::{DAMAGED, DISABLED, LOCKED, diagnose};
 use unwedge_engine::execute::Interrupted;
 use unwedge_engine::journal::{Journal, Outcome, Replay, Store};
@@ -54,7 +56,9 @@ fn repair(pc: &mut Fixture, disk: &mut Disk) -> Result<Repair, Interrupted> {
     let before = diagnose(pc);
     Journal::create(disk, "now", steps)
         .map_err(|source| Interrupted::Journal { source, left: Vec::new() })
-        .and_then(|mut it| carry_out(pc, &mut it, &before, &diagnose, &mut |_| {}))
+        .and_then(|mut it| {
+            carry_out(pc, &mut it, &before, &diagnose, &mut |_| ControlFlow::Continue(()))
+        })
 }
 
 fn endless() -> Disk {
@@ -272,7 +276,7 @@ fn a_program_is_asked_to_close_after_the_boundary_and_stays_closed() {
     assert_eq!(repair(&mut pc, &mut disk).unwrap().outcome, Outcome::Repaired);
     let (replay, _) = Replay::read(&disk.bytes).unwrap();
     let mut journal = Journal::resume(&mut disk, replay);
-    let undone = take_back(&mut pc, &mut journal, &mut |_| {}).unwrap();
+    let undone = take_back(&mut pc, &mut journal, &mut |_| ControlFlow::Continue(())).unwrap();
     let Outcome::Kept { irreversible } = undone.outcome else { panic!("{undone:?}") };
     assert!(irreversible[0].contains("notes.exe stays closed"), "{irreversible:?}");
     assert!(irreversible[1].contains("KB5034441 stays installed"), "{irreversible:?}");
@@ -311,8 +315,10 @@ fn pitfall_38_a_full_disk_stops_before_any_change_that_is_not_on_record() {
                 disk.room = usize::MAX;
                 let seen = diagnose(&pc);
                 let mut journal = Journal::resume(&mut disk, replay);
-                let again =
-                    carry_out(&mut pc, &mut journal, &seen, &diagnose, &mut |_| {}).unwrap();
+                let again = carry_out(&mut pc, &mut journal, &seen, &diagnose, &mut |_| {
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
                 match again.outcome {
                     Outcome::Repaired => {}
                     Outcome::RolledBack => assert_eq!(pc.text_without_clock(), before),
@@ -360,7 +366,8 @@ fn the_registry_page_of_a_service_is_restored_with_it() {
     let start = |pc: &Fixture| pc.key(&page).unwrap().unwrap().value("Start").cloned();
     assert_eq!(start(&pc), Some(unwedge_host::Data::Dword(3)));
     let (replay, _) = Replay::read(&disk.bytes).unwrap();
-    take_back(&mut pc, &mut Journal::resume(&mut disk, replay), &mut |_| {}).unwrap();
+    take_back(&mut pc, &mut Journal::resume(&mut disk, replay), &mut |_| ControlFlow::Continue(()))
+        .unwrap();
     assert_eq!(start(&pc), Some(unwedge_host::Data::Dword(4)));
     assert!(pc.read(&WinPath::new(r"C:\Windows\Logs\CBS\CBS.log")).unwrap().is_some());
 }

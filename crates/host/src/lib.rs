@@ -4,6 +4,7 @@
 //! is an error; reading never changes anything; whatever can be changed is a [`HostMut`], so that
 //! evidence cannot be written by type.
 
+mod advance;
 pub mod change;
 pub mod collected;
 pub mod container;
@@ -23,6 +24,7 @@ pub mod testing;
 
 use serde::{Deserialize, Serialize};
 
+pub use advance::{Advance, Stage, Watch};
 pub use change::{Change, Setting, Tool};
 pub use container::ReadSeek;
 pub use fixture::Fixture;
@@ -89,6 +91,9 @@ pub enum HostErrorKind {
     /// The system or a library said this.
     #[error("{0}")]
     Io(String),
+    /// Whoever watched asked to stop.
+    #[error("stopped on request")]
+    Cancelled,
     /// The process or the power went away in the middle; only tests make this.
     #[error("interrupted")]
     Crashed,
@@ -194,6 +199,13 @@ pub trait Host: Send + Sync {
 pub trait HostMut: Host {
     /// Makes `change` true. Idempotent: applying twice is applying once.
     fn apply(&mut self, change: &Change) -> Result<()>;
+
+    /// As [`HostMut::apply`], telling how far a tool is. When `watch` asks it to stop it ends with
+    /// [`HostErrorKind::Cancelled`].
+    fn apply_watched(&mut self, change: &Change, watch: &mut Watch<'_>) -> Result<()> {
+        let _ = watch;
+        self.apply(change)
+    }
 }
 
 impl About {

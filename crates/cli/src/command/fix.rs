@@ -11,13 +11,11 @@ use unwedge_engine::repair::{Repair, carry_out};
 use unwedge_engine::report::Verdict;
 use unwedge_engine::shelf::{Lock, Shelf, ShelfError, Volume};
 use unwedge_engine::verify::Proven;
-use unwedge_host::fixture::state_folder;
-use unwedge_host::live::Live;
-use unwedge_host::{Fixture, Host};
 
 use super::plan::{exit_without_repair, policy};
 use crate::exit::Exit;
-use crate::machine::{Named, diagnosed, named, open_fixture};
+use crate::machine::{Chart, Named, Patient, diagnosed, named};
+use crate::render::progress::Teller;
 use crate::render::{self, json};
 
 /// Repairs the PC: shows the plan, asks once, takes everything back if the update still fails
@@ -52,42 +50,32 @@ struct FixReport<'a> {
 
 /// Runs the command.
 pub(crate) fn run(args: FixArgs) -> anyhow::Result<Exit> {
-    let path = match named(args.pc.as_deref())? {
-        Named::Fixture(path) => path,
-        Named::This => {
-            Live::open()?;
-            render::say(
-                "This version looks at the running Windows and does not change it yet. `unwedge \
-                 plan` shows what would be done.",
-            );
-            return Ok(Exit::Refused);
-        }
-        Named::Collected(path) => {
-            render::say(&format!(
-                "{} is evidence from a PC and cannot be repaired. `unwedge plan {0}` shows what \
-                 would be done, as far as the evidence tells.",
-                path.display()
-            ));
-            return Ok(Exit::Refused);
-        }
-    };
-    let shelf = Shelf::new(&state_folder(&path));
-    let Some(_lock) = lock(&shelf)? else { return Ok(Exit::Refused) };
-    let mut pc = open_fixture(&path)?;
-    match shelf.volumes()?.pop() {
-        Some(last) if last.replay.closed.is_none() => finish(&args, &mut pc, &path, last),
+    let named = named(args.pc.as_deref())?;
+    if let Named::Collected(path) = &named {
+        render::say(&format!(
+            "{} is evidence from a PC and cannot be repaired. `unwedge plan {0}` shows what \
+             would be done, as far as the evidence tells.",
+            path.display()
+        ));
+        return Ok(Exit::Refused);
+    }
+    let chart = named.chart()?;
+    let Some(_lock) = lock(&chart.shelf)? else { return Ok(Exit::Refused) };
+    let mut patient = named.patient()?;
+    match chart.shelf.volumes()?.pop() {
+        Some(last) if last.replay.closed.is_none() => finish(&args, &mut patient, &chart, last),
         Some(Volume { replay, path: journal, .. })
             if matches!(replay.closed, Some(Outcome::Stuck { .. })) =>
         {
             render::say(&format!(
-                "An earlier repair could not be taken back whole. Look at `unwedge history {}`, \
+                "An earlier repair could not be taken back whole. Look at `unwedge history{}`, \
                  mend what it names, and run `unwedge undo {}` before anything else is repaired.",
-                path.display(),
+                chart.argument,
                 journal.display()
             ));
             Ok(Exit::Stuck)
         }
-        Some(_) | None => begin(args, &mut pc, &path, &shelf),
+        Some(_) | None => begin(args, &mut patient, &chart),
     }
 }
 
@@ -103,13 +91,13 @@ pub(crate) fn lock(shelf: &Shelf) -> anyhow::Result<Option<Lock>> {
     }
 }
 
-fn begin(args: FixArgs, pc: &mut Fixture, path: &Path, shelf: &Shelf) -> anyhow::Result<Exit> {
-    let before = diagnosed(pc);
-    let number = shelf.next_number()?;
-    let plan = plan(&before, pc, &policy(&Named::Fixture(path.to_owned()), args.repairs)?);
+fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<Exit> {
+    let before = diagnosed(patient.host());
+    let number = chart.shelf.next_number()?;
+    let plan = plan(&before, patient.host(), &policy(number, args.repairs)?);
     if !args.json {
         render::show(&render::diagnosis::short(&before));
-        render::show(&render::plan::text(&plan, pc.about(), None));
+        render::show(&render::plan::text(&plan, patient.host().about(), None));
     }
     if plan.steps.is_empty() {
         let exit = match exit_without_repair(before.verdict, &plan) {
@@ -125,20 +113,28 @@ fn begin(args: FixArgs, pc: &mut Fixture, path: &Path, shelf: &Shelf) -> anyhow:
     if !args.yes && !agreed("Go ahead?")? {
         return Ok(Exit::Refused);
     }
-    let (journal_path, mut store) = shelf.create(number)?;
-    let mut journal = Journal::create(&mut store, &pc.now(), plan.journal_steps())?;
-    let repair = carry_out(pc, &mut journal, &before, &diagnosed, &mut render::repair::progress)?;
+    let (journal_path, mut store) = chart.shelf.create(number)?;
+    let mut journal = Journal::create(&mut store, &patient.now(), plan.journal_steps())?;
+    let mut teller = Teller::new();
+    let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
+        teller.tell(it)
+    })?;
     let exit = exit(&repair);
     if args.json {
         report(before.verdict, Some(&plan), Some(&repair), Some(&journal_path), exit)?;
     } else {
-        render::show(&render::repair::text(&repair, path, &journal_path));
+        render::show(&render::repair::text(&repair, &chart.argument, &journal_path));
     }
     Ok(exit)
 }
 
 /// Finishes a repair that was interrupted: goes on, or goes on taking back.
-fn finish(args: &FixArgs, pc: &mut Fixture, path: &Path, volume: Volume) -> anyhow::Result<Exit> {
+fn finish(
+    args: &FixArgs,
+    patient: &mut Patient,
+    chart: &Chart,
+    volume: Volume,
+) -> anyhow::Result<Exit> {
     let doing = if volume.replay.unwinding { "taken back" } else { "completed" };
     render::say(&format!(
         "An earlier repair ({}) was interrupted. It is going to be {doing} first; `unwedge undo` \
@@ -148,15 +144,18 @@ fn finish(args: &FixArgs, pc: &mut Fixture, path: &Path, volume: Volume) -> anyh
     if !args.yes && !agreed("Go ahead?")? {
         return Ok(Exit::Refused);
     }
-    let before = diagnosed(pc);
+    let before = diagnosed(patient.host());
     let mut store = volume.store()?;
     let mut journal = Journal::resume(&mut store, volume.replay);
-    let repair = carry_out(pc, &mut journal, &before, &diagnosed, &mut render::repair::progress)?;
+    let mut teller = Teller::new();
+    let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
+        teller.tell(it)
+    })?;
     let exit = exit(&repair);
     if args.json {
         report(before.verdict, None, Some(&repair), Some(&volume.path), exit)?;
     } else {
-        render::show(&render::repair::text(&repair, path, &volume.path));
+        render::show(&render::repair::text(&repair, &chart.argument, &volume.path));
     }
     Ok(exit)
 }

@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 use unwedge_engine::journal::Outcome;
-use unwedge_engine::shelf::Shelf;
-use unwedge_host::fixture::state_folder;
-use unwedge_host::live::Live;
 
 use crate::exit::Exit;
-use crate::machine::{Named, named};
+use crate::machine::named;
 use crate::render::{self, json};
 
 /// Lists the repairs made on a PC, and what became of them
@@ -45,17 +41,8 @@ struct Past {
 
 /// Runs the command.
 pub(crate) fn run(args: HistoryArgs) -> anyhow::Result<Exit> {
-    let path = match named(args.pc.as_deref())? {
-        Named::Fixture(path) => path,
-        Named::This => {
-            Live::open()?;
-            bail!("this PC was never changed: this version only looks at the running Windows")
-        }
-        Named::Collected(path) => {
-            bail!("{} is evidence from a PC; it was never changed", path.display())
-        }
-    };
-    let volumes = Shelf::new(&state_folder(&path)).volumes()?;
+    let chart = named(args.pc.as_deref())?.chart()?;
+    let volumes = chart.shelf.volumes()?;
     if args.json {
         let repairs = volumes.iter().map(|it| Past {
             number: it.number,
@@ -72,7 +59,7 @@ pub(crate) fn run(args: HistoryArgs) -> anyhow::Result<Exit> {
             repairs: repairs.collect(),
         })?;
     } else {
-        render::show(&render::repair::history(&volumes, &path));
+        render::show(&render::repair::history(&volumes, &chart.name));
     }
     Ok(Exit::Ok)
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
     let named = named(args.pc.as_deref())?;
     let host = open(&named)?;
     let diagnosis = diagnosed(&*host);
-    let plan = plan(&diagnosis, &*host, &policy(&named, args.repairs)?);
+    let plan = plan(&diagnosis, &*host, &policy(next_number(&named)?, args.repairs)?);
     // On evidence alone the simulation would mostly tell what the evidence lacks.
     let forecast = match &named {
         Named::Fixture(_) if !plan.steps.is_empty() => Some(forecast(&plan, &*host)?),
@@ -58,16 +58,11 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
     } else {
         render::show(&render::diagnosis::short(&diagnosis));
         render::show(&render::plan::text(&plan, host.about(), forecast.as_ref()));
-        let why = match named {
-            Named::This => "This version cannot make these steps on the running Windows yet.",
-            Named::Collected(_) => {
-                "This is evidence from a PC, so nothing can be changed here. This version cannot \
-                 make these steps on a live PC yet."
-            }
-            Named::Fixture(_) => "",
-        };
-        if !why.is_empty() && !plan.steps.is_empty() {
-            render::show(&render::paragraph(why));
+        if let (Named::Collected(_), false) = (&named, plan.steps.is_empty()) {
+            render::show(&render::paragraph(
+                "This is evidence from a PC, so nothing can be changed here. `unwedge fix` on that \
+                 PC makes a plan from what it finds there.",
+            ));
         }
     }
     Ok(match (diagnosis.verdict, plan.steps.is_empty()) {
@@ -76,18 +71,23 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// What is allowed, and a mark for the names of what is moved aside: the journal's number.
-pub(crate) fn policy(named: &Named, repairs: Vec<String>) -> anyhow::Result<Policy> {
+/// The number a repair would have.
+fn next_number(named: &Named) -> anyhow::Result<u32> {
+    match named {
+        Named::Fixture(path) => Ok(Shelf::new(&state_folder(path)).next_number()?),
+        // Only an administrator may look there, and anybody may ask for a plan.
+        Named::This | Named::Collected(_) => Ok(1),
+    }
+}
+
+/// What is allowed; the number of the journal marks the names of what is moved aside.
+pub(crate) fn policy(number: u32, repairs: Vec<String>) -> anyhow::Result<Policy> {
     for id in &repairs {
         if !unwedge_engine::recipe::RECIPES.iter().any(|it| it.id == *id) {
             let known = unwedge_engine::recipe::RECIPES.map(|it| it.id).join(", ");
             anyhow::bail!("there is no repair `{id}`; there are {known}");
         }
     }
-    let number = match named {
-        Named::Fixture(path) => Shelf::new(&state_folder(path)).next_number()?,
-        Named::This | Named::Collected(_) => 1,
-    };
     let only = (!repairs.is_empty()).then_some(repairs);
     Ok(Policy { only, mark: format!("{number:04}") })
 }

@@ -7,13 +7,13 @@ use clap::Args;
 use serde::Serialize;
 use unwedge_engine::journal::{Journal, Outcome};
 use unwedge_engine::repair::{Repair, take_back};
-use unwedge_engine::shelf::{Shelf, Volume};
-use unwedge_host::fixture::state_folder;
-use unwedge_host::live::Live;
+use unwedge_engine::shelf::Volume;
+use unwedge_host::live::state;
 
 use super::fix::{agreed, lock};
 use crate::exit::Exit;
-use crate::machine::{Named, named, open_fixture};
+use crate::machine::{Named, Patient, named};
+use crate::render::progress::Teller;
 use crate::render::{self, json};
 
 /// Takes the last repair back, finished or interrupted
@@ -41,20 +41,19 @@ struct UndoReport<'a> {
 
 /// Runs the command.
 pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
-    let (path, wanted) = target(args.what.as_deref())?;
-    let folder = state_folder(&path);
-    if !folder.exists() {
-        render::say(&format!("No repair was ever made on {}.", path.display()));
+    let (named, wanted) = target(args.what.as_deref())?;
+    let chart = named.chart()?;
+    if !chart.shelf.exists() {
+        render::say(&format!("No repair was ever made on {}.", chart.name));
         return Ok(Exit::Ok);
     }
-    let shelf = Shelf::new(&folder);
-    let Some(_lock) = lock(&shelf)? else { return Ok(Exit::Refused) };
-    let mut pc = open_fixture(&path)?;
-    let mut volumes = shelf.volumes()?;
+    let Some(_lock) = lock(&chart.shelf)? else { return Ok(Exit::Refused) };
+    let mut patient = named.patient()?;
+    let mut volumes = chart.shelf.volumes()?;
     // One that was cut off before its first step has nothing to take back, but is to be ended.
     volumes.retain(|it| it.replay.can_be_undone() || it.replay.closed.is_none());
     let Some(volume) = volumes.pop() else {
-        render::say(&format!("No repair of {} is left to be taken back.", path.display()));
+        render::say(&format!("No repair of {} is left to be taken back.", chart.name));
         return Ok(Exit::Ok);
     };
     if let Some(wanted) = wanted
@@ -73,7 +72,7 @@ pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
     if !args.yes && !agreed("Take it back?")? {
         return Ok(Exit::Refused);
     }
-    let repair = undo(&mut pc, &volume)?;
+    let repair = undo(&mut patient, &volume)?;
     let exit = match &repair.outcome {
         // What cannot be undone was named before anyone agreed to it.
         Outcome::RolledBack | Outcome::Kept { .. } => Exit::Ok,
@@ -94,31 +93,30 @@ pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn undo(pc: &mut unwedge_host::Fixture, volume: &Volume) -> anyhow::Result<Repair> {
+fn undo(patient: &mut Patient, volume: &Volume) -> anyhow::Result<Repair> {
     let mut store = volume.store()?;
     let mut journal = Journal::resume(&mut store, volume.replay.clone());
-    Ok(take_back(pc, &mut journal, &mut render::repair::progress)?)
+    let mut teller = Teller::new();
+    Ok(take_back(patient.host_mut(), &mut journal, &mut |it| teller.tell(it))?)
 }
 
 /// The PC, and the number of the journal if one was named.
-fn target(what: Option<&Path>) -> anyhow::Result<(PathBuf, Option<u32>)> {
+fn target(what: Option<&Path>) -> anyhow::Result<(Named, Option<u32>)> {
     let journal = what.filter(|it| it.extension().is_some_and(|it| it == "journal"));
-    if let Some(journal) = journal {
-        let volume = unwedge_engine::shelf::open(journal)?;
-        let folder = journal.canonicalize()?;
-        let folder = folder.parent().context("a journal lies in a folder")?;
-        let pc = folder.to_str().and_then(|it| it.strip_suffix(".unwedge"));
-        let pc = pc.context("this journal does not lie beside the PC it belongs to")?;
-        return Ok((PathBuf::from(pc), Some(volume.number)));
-    }
-    match named(what)? {
-        Named::Fixture(path) => Ok((path, None)),
-        Named::This => {
-            Live::open()?;
-            bail!("this PC was never changed: this version only looks at the running Windows")
-        }
-        Named::Collected(path) => {
-            bail!("{} is evidence from a PC; it was never changed", path.display())
-        }
-    }
+    let Some(journal) = journal else { return Ok((named(what)?, None)) };
+    let volume = unwedge_engine::shelf::open(journal)?;
+    let folder = journal.canonicalize()?;
+    let folder = folder.parent().context("a journal lies in a folder")?;
+    let beside = folder.to_str().and_then(|it| it.strip_suffix(".unwedge"));
+    let named = match beside {
+        Some(pc) => Named::Fixture(PathBuf::from(pc)),
+        None if is_this_pc(folder) => Named::This,
+        None => bail!("this journal does not lie where those of a PC are kept"),
+    };
+    Ok((named, Some(volume.number)))
+}
+
+fn is_this_pc(folder: &Path) -> bool {
+    let own = unwedge_host::live::Live::open().ok().and_then(|_| state::folder().ok());
+    own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == folder)
 }

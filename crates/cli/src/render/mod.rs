@@ -5,6 +5,7 @@ pub(crate) mod diagnosis;
 pub(crate) mod explanation;
 pub(crate) mod page;
 pub(crate) mod plan;
+pub(crate) mod progress;
 pub(crate) mod repair;
 pub(crate) mod style;
 pub(crate) mod timeline;

@@ -1,31 +1,18 @@
-//! A repair in plain words: while it runs, how it ended, what is on the shelf.
+//! A repair in plain words: how it ended, what is on the shelf.
 
 use std::path::Path;
 
-use unwedge_engine::execute::{Progress, is_between, to_undo, what_stays};
+use unwedge_engine::execute::{is_between, to_undo, what_stays};
 use unwedge_engine::journal::Outcome;
 use unwedge_engine::repair::Repair;
 use unwedge_engine::shelf::Volume;
 use unwedge_engine::verify::Proven;
 
 use super::plan::sentence;
-use super::{heading, item, paragraph, say};
-
-/// Says what is being done.
-pub(crate) fn progress(progress: Progress) {
-    match progress {
-        Progress::Doing { step, of, says } => say(&format!("[{}/{of}] {says}", step + 1)),
-        Progress::Done { .. } | Progress::Undone { .. } => {}
-        Progress::AlreadySo { .. } => say("      It is so already."),
-        Progress::Failed { error, .. } => say(&format!("      Failed: {error}.")),
-        Progress::Undoing { change, .. } => say(&format!("Taking back: {change}")),
-        Progress::UndoFailed { error, .. } => say(&format!("      Failed: {error}.")),
-        Progress::Stays { what, .. } => say(&format!("Stays: {what}")),
-    }
-}
+use super::{heading, item, paragraph};
 
 /// How a repair ended, honestly, with the line that proves it.
-pub(crate) fn text(repair: &Repair, pc: &Path, journal: &Path) -> String {
+pub(crate) fn text(repair: &Repair, argument: &str, journal: &Path) -> String {
     let (title, story) = ending(repair);
     let mut out = format!("\n{}{}", heading(title), paragraph(&story));
     for failure in &repair.failures {
@@ -51,7 +38,7 @@ pub(crate) fn text(repair: &Repair, pc: &Path, journal: &Path) -> String {
     }
     let hint = match &repair.outcome {
         Outcome::Repaired | Outcome::NeedsReboot | Outcome::Stuck { .. } => {
-            format!("To take it back: unwedge undo {}", pc.display())
+            format!("To take it back: unwedge undo{argument}")
         }
         Outcome::RolledBack | Outcome::Kept { .. } => {
             format!("Every step is on record: {}", journal.display())
@@ -155,11 +142,11 @@ pub(crate) fn undone(repair: &Repair, journal: &Path) -> String {
 }
 
 /// The repairs made on a PC.
-pub(crate) fn history(volumes: &[Volume], pc: &Path) -> String {
+pub(crate) fn history(volumes: &[Volume], pc: &str) -> String {
     if volumes.is_empty() {
-        return paragraph(&format!("No repair was ever made on {}.", pc.display()));
+        return paragraph(&format!("No repair was ever made on {pc}."));
     }
-    let mut out = heading(&format!("Repairs made on {}", pc.display()));
+    let mut out = heading(&format!("Repairs made on {pc}"));
     for volume in volumes {
         let ended = match &volume.replay.closed {
             None => "unfinished: `unwedge fix` completes it, `unwedge undo` takes it back",

@@ -54,6 +54,7 @@ mod security;
 #[cfg(windows)]
 mod service;
 pub mod start;
+pub mod state;
 #[cfg(any(windows, test))]
 mod stored;
 #[cfg(windows)]
