@@ -63,9 +63,10 @@ pub fn execute(
         match make(host, journal, &steps, step, watch) {
             Ok(()) => {}
             Err(Stop::Failed(err)) => {
+                let cancelled = err.kind == HostErrorKind::Cancelled;
                 let error = err.to_string();
                 tell(watch, Progress::Failed { step, error: error.clone() });
-                if let Err(source) = journal.record(Event::Failed { step, error }) {
+                if let Err(source) = journal.record(Event::Failed { step, error, cancelled }) {
                     return Err(without_journal(host, journal, source));
                 }
                 return rollback(host, journal, watch);
@@ -137,6 +138,40 @@ pub fn rollback(
     })
 }
 
+/// Undoes one step, then makes sure that what the later ones made still holds: to put a folder
+/// back, services may have had to stop once more. Gives what is not as it should be.
+pub fn rollback_step(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    step: u32,
+    watch: &mut Watcher<'_>,
+) -> Result<Vec<String>, Interrupted> {
+    let steps = journal.replay().steps.clone();
+    let Some(Some(undo)) = to_undo(&journal.replay().state(step)) else { return Ok(Vec::new()) };
+    let mut left = Vec::new();
+    tell(watch, Progress::Undoing { step, change: undo.to_string() });
+    note(host, journal, Event::UndoStarted { step })?;
+    match undo_one(host, journal, &steps, step, &undo) {
+        Ok(()) => {
+            tell(watch, Progress::Undone { step });
+            note(host, journal, Event::Undone { step })?;
+        }
+        Err(err) if err.kind == HostErrorKind::Crashed => return Err(Interrupted::Host(err)),
+        Err(err) => {
+            let error = err.to_string();
+            tell(watch, Progress::UndoFailed { step, error: error.clone() });
+            left.push(format!("{undo}: {error}"));
+            note(host, journal, Event::UndoFailed { step, error })?;
+        }
+    }
+    match reassert(host, journal, &steps, steps.len() as u32) {
+        Ok(()) => {}
+        Err(err) if err.kind == HostErrorKind::Crashed => return Err(Interrupted::Host(err)),
+        Err(err) => left.push(err.to_string()),
+    }
+    Ok(left)
+}
+
 fn note(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
@@ -187,13 +222,14 @@ fn make(
         journal.record(Event::Intended { step, undo }).map_err(Stop::Journal)?;
     }
     // In doubt after a crash, it may have been made already.
+    let mut verified = true;
     if state == StepState::Fresh || !change.holds(host).unwrap_or(false) {
         host.apply_watched(change, &mut |advance| {
             watch(Progress::Advanced { step, advance: advance.clone() })
         })?;
-        read_back(host, change)?;
+        verified = read_back(host, change)?;
     }
-    journal.record(Event::Done { step }).map_err(Stop::Journal)?;
+    journal.record(Event::Done { step, verified }).map_err(Stop::Journal)?;
     tell(watch, Progress::Done { step });
     Ok(())
 }
@@ -207,9 +243,11 @@ fn cancelled(change: &Change) -> HostError {
     HostError { op: "go on to", subject: change.to_string(), kind: HostErrorKind::Cancelled }
 }
 
-fn read_back(host: &dyn Host, change: &Change) -> Result<(), HostError> {
+/// Looks whether it is so; `false` is a change that cannot be taken back and of which nobody can
+/// tell.
+fn read_back(host: &dyn Host, change: &Change) -> Result<bool, HostError> {
     match change.holds(host) {
-        Ok(true) => Ok(()),
+        Ok(true) => Ok(true),
         Ok(false) => Err(HostError {
             op: "confirm that we could",
             subject: change.to_string(),
@@ -219,7 +257,7 @@ fn read_back(host: &dyn Host, change: &Change) -> Result<(), HostError> {
             ),
         }),
         // Where the system cannot tell whether an update went in, its logs will.
-        Err(err) if err.kind == HostErrorKind::NotCollected && !change.is_reversible() => Ok(()),
+        Err(err) if err.kind == HostErrorKind::NotCollected && !change.is_reversible() => Ok(false),
         Err(err) => Err(err),
     }
 }
@@ -281,6 +319,11 @@ pub fn to_undo(state: &StepState) -> Option<Option<Change>> {
 
 /// Whether an irreversible step left something behind.
 fn stays(host: &dyn Host, what: &JournalStep, state: &StepState) -> Result<bool, Interrupted> {
+    if let Change::Run(tool) = &what.change
+        && !tool.leaves_something()
+    {
+        return Ok(false);
+    }
     match what.change.holds(host) {
         Ok(holds) => Ok(holds),
         Err(err) if err.kind == HostErrorKind::Crashed => Err(Interrupted::Host(err)),
@@ -310,6 +353,7 @@ pub fn what_stays(change: &Change) -> String {
         Change::Run(Tool::RetryUpdate { kb: None }) => {
             "what Windows Update installed stays installed".to_owned()
         }
+        Change::Run(Tool::WaitForExit { .. }) => change.to_string(),
         Change::Run(Tool::AskToClose { image, .. }) => {
             format!("the program {image} stays closed; start it again yourself")
         }
@@ -349,7 +393,7 @@ fn take_back(host: &mut dyn HostMut, undo: &Change) -> Result<(), HostError> {
         if undo.holds(host).unwrap_or(false) {
             return Ok(());
         }
-        last = host.apply(undo).and_then(|()| read_back(host, undo));
+        last = host.apply(undo).and_then(|()| read_back(host, undo)).map(|_| ());
         match &last {
             Ok(()) => return Ok(()),
             Err(err) if err.kind == HostErrorKind::Crashed => return last,

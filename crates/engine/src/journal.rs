@@ -34,10 +34,13 @@ pub enum Event {
         /// What takes it back; `None` if nothing can.
         undo: Option<Change>,
     },
-    /// It was made, and read back.
+    /// It was made.
     Done {
         /// Which step.
         step: u32,
+        /// Whether it was read back; nobody could tell otherwise.
+        #[serde(default = "verified")]
+        verified: bool,
     },
     /// The machine already was as the step would have left it.
     Skipped {
@@ -50,6 +53,9 @@ pub enum Event {
         step: u32,
         /// Why.
         error: String,
+        /// Whether the user asked to stop.
+        #[serde(default)]
+        cancelled: bool,
     },
     /// It is going to be taken back.
     UndoStarted {
@@ -78,6 +84,10 @@ pub enum Event {
         /// How it ended.
         outcome: Outcome,
     },
+}
+
+fn verified() -> bool {
+    true
 }
 
 /// A step as the journal keeps it.
@@ -180,8 +190,12 @@ pub struct Replay {
     pub steps: Vec<JournalStep>,
     /// Where each step stands that is not fresh.
     pub states: BTreeMap<u32, StepState>,
+    /// Steps that were made, and of which nobody could tell whether it is so.
+    pub unverified: Vec<u32>,
     /// What failed, and why.
     pub failures: Vec<(u32, String)>,
+    /// Whether the user stopped it.
+    pub is_cancelled: bool,
     /// Whether it is being taken back.
     pub unwinding: bool,
     /// How it ended, if it has.
@@ -248,8 +262,11 @@ impl Replay {
                 self.closed = Some(outcome.clone());
                 return Ok(());
             }
-            Event::Intended { step, .. } | Event::Done { step } | Event::Skipped { step } => *step,
-            Event::Failed { step, error } => {
+            Event::Intended { step, .. } | Event::Done { step, .. } | Event::Skipped { step } => {
+                *step
+            }
+            Event::Failed { step, error, cancelled } => {
+                self.is_cancelled |= cancelled;
                 self.failures.push((*step, error.clone()));
                 self.unwinding = true;
                 *step
@@ -267,6 +284,9 @@ impl Replay {
         }
         self.closed = None;
         let next = next(self.state(step), event).ok_or_else(illegal)?;
+        if let Event::Done { verified: false, .. } = event {
+            self.unverified.push(step);
+        }
         self.states.insert(step, next);
         Ok(())
     }

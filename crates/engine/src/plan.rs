@@ -10,6 +10,7 @@ use unwedge_host::probe::{self, UpdateState};
 use unwedge_host::{Change, Host, HostMut, Overlay, Tool};
 
 use crate::execute::{Interrupted, execute};
+use crate::gate::{self, Answer, Check, CheckId};
 use crate::journal::{Journal, JournalStep, Outcome, Store};
 use crate::recipe::{self, Proposal, Request};
 use crate::report::{Category, Diagnosis, Finding, OperationOutcome, Role, Verdict};
@@ -26,8 +27,14 @@ pub struct Plan {
     /// The update that is to go through, such as `KB5034441`, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kb: Option<String>,
+    /// Whether this is a good moment.
+    pub checks: Vec<Check>,
     /// The steps. Empty if there is nothing this program can or should do.
     pub steps: Vec<Step>,
+    /// Which repair answers which finding.
+    pub choices: Vec<Choice>,
+    /// Stronger repairs that are left if the update still fails after these steps.
+    pub further: Vec<Choice>,
     /// Whether Windows has to restart before anything can be repaired.
     pub needs_restart: bool,
     /// Repairs that were considered and are not made.
@@ -84,11 +91,28 @@ pub struct Refusal {
     pub advice: String,
 }
 
+/// A repair for a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// The rule whose finding it answers.
+    pub finding: String,
+    /// The repair.
+    pub recipe: String,
+    /// How strong it is, from 1.
+    pub rung: u8,
+}
+
 /// What the user allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Repairs to consider, by id; `None` leaves the choice to the findings.
     pub only: Option<Vec<String>>,
+    /// The strongest rung that is allowed; `None` is all.
+    pub until: Option<u8>,
+    /// Looks of the gate over which the user decided to go on.
+    pub forced: Vec<CheckId>,
+    /// Repairs after which the update still failed.
+    pub tried: Vec<Choice>,
     /// Part of the names of what is moved aside, so that no two repairs share one.
     pub mark: String,
 }
@@ -110,7 +134,10 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
     let mut plan = Plan {
         schema: SCHEMA,
         kb: kb.clone(),
+        checks: Vec::new(),
         steps: Vec::new(),
+        choices: Vec::new(),
+        further: Vec::new(),
         needs_restart: false,
         refused: Vec::new(),
         notes: Vec::new(),
@@ -127,15 +154,12 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
             return plan;
         }
     }
-    // Earlier work first: whatever is changed now would be mixed up with it at the restart. What
-    // marks it is never deleted to get rid of it.
-    let pending = probe::pending(host).unwrap_or_default();
-    if pending.restart == Some(true) || pending.servicing == Some(true) {
-        plan.needs_restart = true;
-        plan.notes.push(
-            "Windows waits for a restart to complete earlier work; restart the PC, then look again"
-                .to_owned(),
-        );
+    plan.checks = gate::look(host);
+    if let Some(check) = plan.stopped_by(policy) {
+        // Whatever is changed now would be mixed up with earlier work at the restart.
+        let note = check.advice.clone().unwrap_or_else(|| check.says.clone());
+        plan.needs_restart = check.answer == Answer::RestartFirst;
+        plan.notes.push(note);
         return plan;
     }
     if let Some(finding) = failing_hardware(diagnosis) {
@@ -149,6 +173,11 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
     let mut is_cleared = false;
     for finding in diagnosis.findings.iter().filter(|it| !it.resolved) {
         is_cleared |= answer(finding, host, policy, &mut plan);
+    }
+    if !policy.tried.is_empty() && plan.choices.iter().all(|it| policy.tried.contains(it)) {
+        plan.steps.clear();
+        plan.notes.push("every repair that this version has for it was tried".to_owned());
+        return plan;
     }
     in_order(&mut plan.steps);
     if is_cleared {
@@ -173,37 +202,67 @@ fn failing_hardware(diagnosis: &Diagnosis) -> Option<&Finding> {
     open().find(|it| it.category == Category::Hardware && (it.role == Role::Root || damaged))
 }
 
-/// Tries the repairs of a finding, the gentlest first, and takes the first that can be made.
-/// Whether the way is clear then.
+/// Tries the repairs of a finding, the gentlest first, and takes the first that can be made; one
+/// that did not help before only if there is no other. Whether the way is clear then.
 fn answer(finding: &Finding, host: &dyn Host, policy: &Policy, plan: &mut Plan) -> bool {
-    for id in &finding.repairs {
-        if policy.only.as_ref().is_some_and(|only| !only.contains(id)) {
+    let mut choices: Vec<Choice> = finding
+        .repairs
+        .iter()
+        .filter(|id| policy.only.as_ref().is_none_or(|only| only.contains(*id)))
+        .map(|id| Choice {
+            finding: finding.rule.clone(),
+            recipe: id.clone(),
+            rung: recipe::rung(id),
+        })
+        .filter(|it| policy.until.is_none_or(|until| it.rung <= until))
+        .collect();
+    choices.sort_by_key(|it| (policy.tried.contains(it), it.rung));
+    let mut choices = choices.into_iter();
+    for choice in choices.by_ref() {
+        if !take(&choice, finding, host, policy, plan) {
             continue;
         }
-        // A folder is moved aside once, whatever the number of findings about it.
-        if id == "reset-download-cache" && plan.steps.iter().any(|it| it.recipe == *id) {
-            return true;
+        plan.choices.push(choice);
+        plan.further.extend(choices.filter(|it| !policy.tried.contains(it)));
+        return true;
+    }
+    false
+}
+
+/// Whether the repair can be made; its steps are in the plan then.
+fn take(
+    choice: &Choice,
+    finding: &Finding,
+    host: &dyn Host,
+    policy: &Policy,
+    plan: &mut Plan,
+) -> bool {
+    let id = &choice.recipe;
+    // A folder is moved aside once, whatever the number of findings about it.
+    if recipe::is_made_once(id) && plan.steps.iter().any(|it| it.recipe == *id) {
+        return true;
+    }
+    match recipe::propose(id, &Request { finding, host, policy }) {
+        Proposal::Steps { steps, notes } => {
+            plan.steps.extend(steps);
+            plan.notes.extend(notes);
+            true
         }
-        let request = Request { finding, host, policy };
-        match recipe::propose(id, &request) {
-            Proposal::Steps { steps, notes } => {
-                plan.steps.extend(steps);
-                plan.notes.extend(notes);
-                return true;
-            }
-            Proposal::AlreadySo { note } => {
-                plan.notes.push(note);
-                return true;
-            }
-            Proposal::Refused { why, advice } => plan.refused.push(Refusal {
+        Proposal::AlreadySo { note } => {
+            plan.notes.push(note);
+            true
+        }
+        Proposal::NotNeeded => false,
+        Proposal::Refused { why, advice } => {
+            plan.refused.push(Refusal {
                 recipe: id.clone(),
                 finding: finding.rule.clone(),
                 why,
                 advice,
-            }),
+            });
+            false
         }
     }
-    false
 }
 
 /// Reversible steps first, each once; what is put back comes last and in reverse.
@@ -256,6 +315,13 @@ fn update_to_retry(diagnosis: &Diagnosis, host: &dyn Host) -> Option<String> {
 }
 
 impl Plan {
+    /// The look that says that nothing may be changed now.
+    #[must_use]
+    pub fn stopped_by(&self, policy: &Policy) -> Option<&Check> {
+        let is_forced = |it: &Check| it.id.can_be_forced() && policy.forced.contains(&it.id);
+        self.checks.iter().find(|it| it.answer.stops() && !is_forced(it))
+    }
+
     /// The steps as the journal keeps them.
     #[must_use]
     pub fn journal_steps(&self) -> Vec<JournalStep> {

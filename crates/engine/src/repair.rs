@@ -3,8 +3,8 @@
 use serde::Serialize;
 use unwedge_host::{Change, Host, HostMut, Tool, WinPath};
 
-use crate::execute::{Interrupted, Watcher, execute, rollback};
-use crate::journal::{Event, Journal, JournalError, Outcome};
+use crate::execute::{Interrupted, Watcher, execute, rollback, rollback_step, to_undo};
+use crate::journal::{Event, Journal, JournalError, Outcome, Replay, StepState};
 use crate::report::Diagnosis;
 use crate::verify::{Proven, Verification, sharpened, verify};
 
@@ -15,9 +15,67 @@ pub struct Repair {
     pub outcome: Outcome,
     /// What failed on the way, in plain words.
     pub failures: Vec<String>,
+    /// How each step ended, in the order of the plan.
+    pub steps: Vec<StepEnd>,
+    /// Whether the user stopped it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_cancelled: bool,
     /// Before and after, if every step was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+}
+
+/// How one step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepEnd {
+    /// What it is, in one plain sentence.
+    pub says: String,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+/// How a step ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// Made, and read back.
+    Done,
+    /// The machine already was so.
+    AlreadySo,
+    /// It did not come to it.
+    NotNeeded,
+    /// It could not be made.
+    Failed,
+    /// Made, and nobody could tell whether it is so.
+    Unverified,
+    /// Made, and taken back since.
+    TakenBack,
+    /// It cannot be taken back, and stays.
+    Stays,
+    /// It could not be taken back: a person must look.
+    Stuck,
+}
+
+/// How each step of a journal ended, or stands.
+#[must_use]
+pub fn ends(replay: &Replay) -> Vec<StepEnd> {
+    let failed = |step: u32| replay.failures.iter().any(|(it, _)| *it == step);
+    let all = (0..).zip(&replay.steps).map(|(step, it)| {
+        let ended = match replay.state(step) {
+            _ if failed(step) => Ended::Failed,
+            StepState::Fresh => Ended::NotNeeded,
+            StepState::Skipped => Ended::AlreadySo,
+            StepState::Done { .. } if replay.unverified.contains(&step) => Ended::Unverified,
+            StepState::Done { .. } => Ended::Done,
+            StepState::InDoubt { .. } | StepState::Undoing { .. } => Ended::Unverified,
+            StepState::Failed { .. } => Ended::Failed,
+            StepState::Undone => Ended::TakenBack,
+            StepState::Kept => Ended::Stays,
+            StepState::Stuck { .. } => Ended::Stuck,
+        };
+        StepEnd { says: it.says.clone(), ended }
+    });
+    all.collect()
 }
 
 /// Carries out what the journal says, looks again, and takes everything back if the update still
@@ -59,14 +117,66 @@ pub fn take_back(
     close(journal, outcome, None)
 }
 
+/// What would take a single step back, or why that cannot be done without the later ones.
+pub fn step_undo(replay: &Replay, step: u32) -> Result<Change, String> {
+    let count = replay.steps.len();
+    if step as usize >= count {
+        return Err(format!("the repair has {count} steps"));
+    }
+    let undo = match to_undo(&replay.state(step)) {
+        Some(Some(undo)) => undo,
+        Some(None) => return Err("by its nature it cannot be undone".to_owned()),
+        None => return Err("it was not made, or has been taken back already".to_owned()),
+    };
+    let is_built_on = (step + 1..)
+        .zip(&replay.steps[step as usize + 1..])
+        .any(|(later, it)| to_undo(&replay.state(later)).is_some() && builds_on(&it.change, &undo));
+    match is_built_on {
+        true => Err("a later step is about the same thing; take that back first".to_owned()),
+        false => Ok(undo),
+    }
+}
+
+/// Takes a single step back; what the others made still holds afterwards.
+///
+/// Should this be interrupted, the next run takes the whole repair back.
+pub fn take_back_step(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    step: u32,
+    watch: &mut Watcher<'_>,
+) -> Result<Repair, Interrupted> {
+    let before = journal.replay().closed.clone();
+    let left = rollback_step(host, journal, step, watch)?;
+    let outcome = match (left.is_empty(), before) {
+        (false, _) => Outcome::Stuck { left },
+        (true, Some(before)) => before,
+        (true, None) => Outcome::RolledBack,
+    };
+    close(journal, outcome, None)
+}
+
+fn builds_on(later: &Change, undo: &Change) -> bool {
+    match (later, undo) {
+        (Change::Assign(a), Change::Assign(b)) => a.subject() == b.subject(),
+        (Change::Move { from, to }, Change::PutBack { from: kept, to: origin, .. }) => {
+            [from, to].iter().any(|it| it.is_within(kept) || kept.is_within(it) || *it == origin)
+        }
+        _ => false,
+    }
+}
+
 fn close(
     journal: &mut Journal<'_>,
     outcome: Outcome,
     verification: Option<Verification>,
 ) -> Result<Repair, Interrupted> {
-    let failures = journal.replay().failures.iter().map(|(_, error)| error.clone()).collect();
+    let replay = journal.replay();
+    let failures = replay.failures.iter().map(|(_, error)| error.clone()).collect();
+    let steps = ends(replay);
+    let is_cancelled = replay.is_cancelled;
     journal.record(Event::Closed { outcome: outcome.clone() }).map_err(unfinished)?;
-    Ok(Repair { outcome, failures, verification })
+    Ok(Repair { outcome, failures, steps, is_cancelled, verification })
 }
 
 /// Nothing was left to change, so nothing has to be taken back.

@@ -66,7 +66,7 @@ struct Wreck {
 }
 
 fn steps(pc: &Fixture) -> Vec<JournalStep> {
-    let policy = Policy { only: None, mark: "0001".to_owned() };
+    let policy = Policy { mark: "0001".to_owned(), ..Policy::default() };
     let plan = plan(&diagnose(pc), pc, &policy);
     assert!(!plan.steps.is_empty(), "{plan:?}");
     plan.journal_steps()

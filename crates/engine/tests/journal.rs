@@ -34,7 +34,7 @@ fn written() -> Vec<u8> {
     let mut tape = Tape::default();
     let mut journal = Journal::create(&mut tape, "2026-01-02T12:00:00", steps()).unwrap();
     journal.record(Event::Intended { step: 0, undo: Some(stop()) }).unwrap();
-    journal.record(Event::Done { step: 0 }).unwrap();
+    journal.record(Event::Done { step: 0, verified: true }).unwrap();
     tape.0
 }
 
@@ -91,10 +91,10 @@ fn a_whole_line_that_says_nothing_known_is_not_taken_for_a_torn_one() {
 #[test]
 fn events_that_cannot_follow_one_another_are_refused() {
     for wrong in [
-        Event::Done { step: 0 },
+        Event::Done { step: 0, verified: true },
         Event::Skipped { step: 0 },
         Event::Undone { step: 0 },
-        Event::Done { step: 1 },
+        Event::Done { step: 1, verified: true },
         Event::Intended { step: 0, undo: None },
     ] {
         let mut bytes = written();

@@ -40,7 +40,7 @@ pub enum Setting {
 
 /// One effect on a machine.
 ///
-/// `Assign`, `Move` and `PutBack` can be taken back. `Run` cannot: an installed update is not
+/// `Assign`, `Move` and `PutBack` can be taken back. What `Run` leaves behind cannot: an installed update is not
 /// uninstalled by us, and a program that was closed cannot be given its unsaved state again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
@@ -83,6 +83,26 @@ pub enum Tool {
         /// Image name.
         image: String,
     },
+    /// Waits until a process has ended by itself. Nothing is done to it.
+    WaitForExit {
+        /// The process, as long as it has this image.
+        pid: u32,
+        /// Image name.
+        image: String,
+        /// How long at most; then it is a failure (Win32 1460).
+        seconds: u32,
+    },
+}
+
+impl Tool {
+    /// Whether a run leaves something behind that cannot be taken back.
+    #[must_use]
+    pub fn leaves_something(&self) -> bool {
+        match self {
+            Tool::RetryUpdate { .. } | Tool::AskToClose { .. } => true,
+            Tool::WaitForExit { .. } => false,
+        }
+    }
 }
 
 impl Setting {
@@ -140,7 +160,7 @@ impl Change {
                     .peekable();
                 Ok(wanted.peek().is_some() && wanted.all(|it| it.state != UpdateState::Pending))
             }
-            Change::Run(Tool::AskToClose { pid, image }) => {
+            Change::Run(Tool::AskToClose { pid, image } | Tool::WaitForExit { pid, image, .. }) => {
                 let processes = probe::processes(host)?;
                 Ok(!processes
                     .iter()
@@ -230,6 +250,9 @@ impl fmt::Display for Change {
             }
             Change::Run(Tool::RetryUpdate { kb: None }) => {
                 f.write_str("let Windows Update try again")
+            }
+            Change::Run(Tool::WaitForExit { pid, image, .. }) => {
+                write!(f, "wait for {image} (process {pid}) to end")
             }
             Change::Run(Tool::AskToClose { pid, image }) => {
                 write!(f, "ask {image} (process {pid}) to close")

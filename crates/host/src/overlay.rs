@@ -270,7 +270,7 @@ impl<H: Host> HostMut for Overlay<H> {
                 self.installed.push(kb.clone());
                 Ok(())
             }
-            Change::Run(Tool::AskToClose { pid, .. }) => {
+            Change::Run(Tool::AskToClose { pid, .. } | Tool::WaitForExit { pid, .. }) => {
                 self.closed.insert(*pid);
                 Ok(())
             }

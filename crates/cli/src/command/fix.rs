@@ -1,18 +1,20 @@
 //! `unwedge fix`: makes the plan true, proves it, or takes everything back.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use unwedge_engine::journal::{Journal, Outcome};
-use unwedge_engine::plan::{Plan, plan};
+use unwedge_engine::ladder::Ladder;
+use unwedge_engine::plan::Plan;
 use unwedge_engine::repair::{Repair, carry_out};
 use unwedge_engine::report::Verdict;
 use unwedge_engine::shelf::{Lock, Shelf, ShelfError, Volume};
 use unwedge_engine::verify::Proven;
 
-use super::plan::{exit_without_repair, policy};
+use super::allowed::Allowed;
+use super::plan::{PlanArgs, exit_without_repair};
 use crate::exit::Exit;
 use crate::machine::{Chart, Named, Patient, diagnosed, named};
 use crate::render::progress::Teller;
@@ -23,12 +25,17 @@ use crate::render::{self, json};
 pub(crate) struct FixArgs {
     /// A .host machine; on Windows none means this PC
     pub(crate) pc: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: Allowed,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Consider only this repair (may be given more than once)
-    #[arg(long = "repair", value_name = "ID")]
-    pub(crate) repairs: Vec<String>,
+    /// Do not ask, and print nothing but errors
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) silent: bool,
+    /// Show what would be done and what the PC would look like after; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -39,17 +46,45 @@ struct FixReport<'a> {
     schema: u32,
     unwedge: &'static str,
     verdict_before: Verdict,
+    /// One for each rung that was climbed; the last one may have no steps.
+    attempts: &'a [Attempt],
+    exit: u8,
+}
+
+/// What was agreed to beforehand, and how to tell.
+#[derive(Clone, Copy)]
+pub(crate) struct Consent {
+    /// Nobody is asked.
+    pub(crate) is_given: bool,
+    /// JSON is printed.
+    pub(crate) json: bool,
+}
+
+impl FixArgs {
+    fn consent(&self) -> Consent {
+        Consent { is_given: self.yes || self.silent, json: self.json }
+    }
+}
+
+/// One rung of the ladder.
+#[derive(Serialize)]
+struct Attempt {
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a Plan>,
+    plan: Option<Plan>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    repair: Option<&'a Repair>,
+    repair: Option<Repair>,
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<String>,
-    exit: u8,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: FixArgs) -> anyhow::Result<Exit> {
+    if args.silent {
+        render::be_silent();
+    }
+    if args.dry_run {
+        return super::plan::run(PlanArgs { pc: args.pc, allowed: args.allowed, json: args.json });
+    }
     let named = named(args.pc.as_deref())?;
     if let Named::Collected(path) = &named {
         render::say(&format!(
@@ -63,7 +98,9 @@ pub(crate) fn run(args: FixArgs) -> anyhow::Result<Exit> {
     let Some(_lock) = lock(&chart.shelf)? else { return Ok(Exit::Refused) };
     let mut patient = named.patient()?;
     match chart.shelf.volumes()?.pop() {
-        Some(last) if last.replay.closed.is_none() => finish(&args, &mut patient, &chart, last),
+        Some(last) if last.replay.closed.is_none() => {
+            finish(args.consent(), &mut patient, &chart, last)
+        }
         Some(Volume { replay, path: journal, .. })
             if matches!(replay.closed, Some(Outcome::Stuck { .. })) =>
         {
@@ -91,46 +128,91 @@ pub(crate) fn lock(shelf: &Shelf) -> anyhow::Result<Option<Lock>> {
     }
 }
 
+/// Climbs the ladder as far as it takes and as far as the user lets it.
 fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<Exit> {
-    let before = diagnosed(patient.host());
-    let number = chart.shelf.next_number()?;
-    let plan = plan(&before, patient.host(), &policy(number, args.repairs)?);
-    if !args.json {
-        render::show(&render::diagnosis::short(&before));
-        render::show(&render::plan::text(&plan, patient.host().about(), None));
-    }
-    if plan.steps.is_empty() {
-        let exit = match exit_without_repair(before.verdict, &plan) {
-            // A repair there is, but it cannot be made safely.
-            Exit::Failing if !plan.refused.is_empty() => Exit::Refused,
-            exit => exit,
-        };
-        if args.json {
-            report(before.verdict, Some(&plan), None, None, exit)?;
+    let mut ladder = Ladder::new(args.allowed.policy()?);
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut verdict_before = None;
+    let exit = loop {
+        let before = diagnosed(patient.host());
+        let verdict = *verdict_before.get_or_insert(before.verdict);
+        let number = chart.shelf.next_number()?;
+        let plan = ladder.plan(&before, patient.host(), format!("{number:04}"));
+        if !args.json && attempts.is_empty() {
+            render::show(&render::diagnosis::short(&before));
         }
-        return Ok(exit);
-    }
-    if !args.yes && !agreed("Go ahead?")? {
-        return Ok(Exit::Refused);
-    }
-    let (journal_path, mut store) = chart.shelf.create(number)?;
-    let mut journal = Journal::create(&mut store, &patient.now(), plan.journal_steps())?;
-    let mut teller = Teller::new();
-    let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
-        teller.tell(it)
-    })?;
-    let exit = exit(&repair);
+        if plan.steps.is_empty() {
+            if !args.json {
+                render::show(&match attempts.is_empty() {
+                    true => render::plan::text(&plan, patient.host().about(), None),
+                    false => render::plan::nothing_stronger(&plan),
+                });
+            }
+            let exit = match (attempts.last(), exit_without_repair(verdict, &plan)) {
+                (Some(last), _) => last.repair.as_ref().map_or(Exit::Failing, exit),
+                // A repair there is, but it cannot be made safely.
+                (None, Exit::Failing) if !plan.refused.is_empty() => Exit::Refused,
+                (None, Exit::Failing) if plan.stopped_by(ladder.policy()).is_some() => {
+                    Exit::Refused
+                }
+                (None, exit) => exit,
+            };
+            attempts.push(Attempt { plan: Some(plan), repair: None, journal: None });
+            break exit;
+        }
+        if !args.json {
+            if !attempts.is_empty() {
+                render::show(&render::repair::next_rung(&plan));
+            }
+            render::show(&render::plan::text(&plan, patient.host().about(), None));
+        }
+        // Whoever agreed to the first plan agreed to what it says comes next, if that does not help.
+        let is_new = attempts.is_empty() || asks_again(&plan);
+        if is_new && !args.consent().is_given && !agreed("Go ahead?")? {
+            let exit = if attempts.is_empty() { Exit::Refused } else { Exit::Failing };
+            attempts.push(Attempt { plan: Some(plan), repair: None, journal: None });
+            break exit;
+        }
+        let (journal_path, mut store) = chart.shelf.create(number)?;
+        render::keep(&journal_path.with_extension("log"))?;
+        if let Some(text) = attempts.is_empty().then(|| render::diagnosis::short(&before)) {
+            render::keep_only(&text);
+        }
+        render::keep_only(&render::plan::text(&plan, patient.host().about(), None));
+        let mut journal = Journal::create(&mut store, &patient.now(), plan.journal_steps())?;
+        let mut teller = Teller::new();
+        let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
+            teller.tell(it)
+        })?;
+        if !args.json {
+            render::show(&render::repair::text(&repair, &chart.argument, &journal_path));
+        }
+        let goes_on = ladder.climb(&plan, &repair);
+        let exit = exit(&repair);
+        attempts.push(Attempt {
+            plan: Some(plan),
+            repair: Some(repair),
+            journal: Some(journal_path.display().to_string()),
+        });
+        if !goes_on {
+            break exit;
+        }
+    };
     if args.json {
-        report(before.verdict, Some(&plan), Some(&repair), Some(&journal_path), exit)?;
-    } else {
-        render::show(&render::repair::text(&repair, &chart.argument, &journal_path));
+        report(verdict_before.unwrap_or(Verdict::NotAssessed), &attempts, exit)?;
     }
     Ok(exit)
 }
 
+/// Whether a plan has something in it that nobody agrees to by the way.
+fn asks_again(plan: &Plan) -> bool {
+    const STRONG: u8 = 7;
+    plan.choices.iter().any(|it| it.rung >= STRONG)
+}
+
 /// Finishes a repair that was interrupted: goes on, or goes on taking back.
-fn finish(
-    args: &FixArgs,
+pub(crate) fn finish(
+    consent: Consent,
     patient: &mut Patient,
     chart: &Chart,
     volume: Volume,
@@ -141,9 +223,10 @@ fn finish(
          would take it back instead.",
         volume.path.display()
     ));
-    if !args.yes && !agreed("Go ahead?")? {
+    if !consent.is_given && !agreed("Go ahead?")? {
         return Ok(Exit::Refused);
     }
+    render::keep(&volume.path.with_extension("log"))?;
     let before = diagnosed(patient.host());
     let mut store = volume.store()?;
     let mut journal = Journal::resume(&mut store, volume.replay);
@@ -152,8 +235,9 @@ fn finish(
         teller.tell(it)
     })?;
     let exit = exit(&repair);
-    if args.json {
-        report(before.verdict, None, Some(&repair), Some(&volume.path), exit)?;
+    if consent.json {
+        let journal = Some(volume.path.display().to_string());
+        report(before.verdict, &[Attempt { plan: None, repair: Some(repair), journal }], exit)?;
     } else {
         render::show(&render::repair::text(&repair, &chart.argument, &volume.path));
     }
@@ -182,20 +266,12 @@ pub(crate) fn agreed(question: &str) -> anyhow::Result<bool> {
     Ok(agreed)
 }
 
-fn report(
-    verdict_before: Verdict,
-    plan: Option<&Plan>,
-    repair: Option<&Repair>,
-    journal: Option<&Path>,
-    exit: Exit,
-) -> anyhow::Result<()> {
+fn report(verdict_before: Verdict, attempts: &[Attempt], exit: Exit) -> anyhow::Result<()> {
     json(&FixReport {
         schema: unwedge_engine::plan::SCHEMA,
         unwedge: env!("CARGO_PKG_VERSION"),
         verdict_before,
-        plan,
-        repair,
-        journal: journal.map(|it| it.display().to_string()),
+        attempts,
         exit: exit as u8,
     })
 }

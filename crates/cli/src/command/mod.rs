@@ -1,5 +1,6 @@
 //! What unwedge can be asked to do: one file a command.
 
+pub(crate) mod allowed;
 pub(crate) mod collect;
 pub(crate) mod decode;
 pub(crate) mod diagnose;
@@ -7,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod fix;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod recover;
 pub(crate) mod timeline;
 pub(crate) mod undo;
 pub(crate) mod watch;
@@ -24,6 +26,7 @@ pub(crate) enum Command {
     Plan(plan::PlanArgs),
     Fix(fix::FixArgs),
     Undo(undo::UndoArgs),
+    Recover(recover::RecoverArgs),
     History(history::HistoryArgs),
     Collect(collect::CollectArgs),
 }
@@ -38,7 +41,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Watch(args) => watch::run(&args),
         Command::Plan(args) => plan::run(args),
         Command::Fix(args) => fix::run(args),
-        Command::Undo(args) => undo::run(args),
+        Command::Undo(args) => undo::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::History(args) => history::run(args),
         Command::Collect(args) => collect::run(&args),
     }

@@ -9,6 +9,7 @@ use unwedge_engine::report::Verdict;
 use unwedge_engine::shelf::Shelf;
 use unwedge_host::fixture::state_folder;
 
+use super::allowed::Allowed;
 use crate::exit::Exit;
 use crate::machine::{Named, diagnosed, named, open};
 use crate::render::{self, json};
@@ -18,9 +19,8 @@ use crate::render::{self, json};
 pub(crate) struct PlanArgs {
     /// A .host machine, or evidence collected from a PC; on Windows none means this PC
     pub(crate) pc: Option<PathBuf>,
-    /// Consider only this repair (may be given more than once)
-    #[arg(long = "repair", value_name = "ID")]
-    pub(crate) repairs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) allowed: Allowed,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -41,10 +41,11 @@ pub(crate) fn run(args: PlanArgs) -> anyhow::Result<Exit> {
     let named = named(args.pc.as_deref())?;
     let host = open(&named)?;
     let diagnosis = diagnosed(&*host);
-    let plan = plan(&diagnosis, &*host, &policy(next_number(&named)?, args.repairs)?);
+    let policy = Policy { mark: format!("{:04}", next_number(&named)?), ..args.allowed.policy()? };
+    let plan = plan(&diagnosis, &*host, &policy);
     // On evidence alone the simulation would mostly tell what the evidence lacks.
     let forecast = match &named {
-        Named::Fixture(_) if !plan.steps.is_empty() => Some(forecast(&plan, &*host)?),
+        Named::This | Named::Fixture(_) if !plan.steps.is_empty() => Some(forecast(&plan, &*host)?),
         Named::This | Named::Fixture(_) | Named::Collected(_) => None,
     };
     if args.json {
@@ -78,18 +79,6 @@ fn next_number(named: &Named) -> anyhow::Result<u32> {
         // Only an administrator may look there, and anybody may ask for a plan.
         Named::This | Named::Collected(_) => Ok(1),
     }
-}
-
-/// What is allowed; the number of the journal marks the names of what is moved aside.
-pub(crate) fn policy(number: u32, repairs: Vec<String>) -> anyhow::Result<Policy> {
-    for id in &repairs {
-        if !unwedge_engine::recipe::RECIPES.iter().any(|it| it.id == *id) {
-            let known = unwedge_engine::recipe::RECIPES.map(|it| it.id).join(", ");
-            anyhow::bail!("there is no repair `{id}`; there are {known}");
-        }
-    }
-    let only = (!repairs.is_empty()).then_some(repairs);
-    Ok(Policy { only, mark: format!("{number:04}") })
 }
 
 /// The exit code where nothing is going to be changed.

@@ -6,11 +6,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 use unwedge_engine::journal::{Journal, Outcome};
-use unwedge_engine::repair::{Repair, take_back};
+use unwedge_engine::repair::{Repair, step_undo, take_back, take_back_step};
 use unwedge_engine::shelf::Volume;
 use unwedge_host::live::state;
 
-use super::fix::{agreed, lock};
+use super::fix::{Consent, agreed, lock};
 use crate::exit::Exit;
 use crate::machine::{Named, Patient, named};
 use crate::render::progress::Teller;
@@ -22,9 +22,15 @@ pub(crate) struct UndoArgs {
     /// A .host machine or one of its journals; on Windows none means this PC
     #[arg(value_name = "PC|JOURNAL")]
     pub(crate) what: Option<PathBuf>,
+    /// Take only this step back, by its number in `unwedge history`
+    #[arg(long, value_name = "N")]
+    pub(crate) step: Option<u32>,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Do not ask, and print nothing but errors
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) silent: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -40,7 +46,10 @@ struct UndoReport<'a> {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &UndoArgs) -> anyhow::Result<Exit> {
+    if args.silent {
+        render::be_silent();
+    }
     let (named, wanted) = target(args.what.as_deref())?;
     let chart = named.chart()?;
     if !chart.shelf.exists() {
@@ -66,20 +75,33 @@ pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
         ));
         return Ok(Exit::Refused);
     }
-    if !args.json {
-        render::show(&render::repair::undo_plan(&volume));
+    let consent = Consent { is_given: args.yes || args.silent, json: args.json };
+    match args.step {
+        Some(step) => one(consent, &mut patient, &volume, step),
+        None => whole(consent, &mut patient, &volume),
     }
-    if !args.yes && !agreed("Take it back?")? {
+}
+
+/// Takes a whole repair back.
+pub(crate) fn whole(
+    consent: Consent,
+    patient: &mut Patient,
+    volume: &Volume,
+) -> anyhow::Result<Exit> {
+    if !consent.json {
+        render::show(&render::repair::undo_plan(volume));
+    }
+    if !consent.is_given && !agreed("Take it back?")? {
         return Ok(Exit::Refused);
     }
-    let repair = undo(&mut patient, &volume)?;
+    let repair = undo(patient, volume)?;
     let exit = match &repair.outcome {
         // What cannot be undone was named before anyone agreed to it.
         Outcome::RolledBack | Outcome::Kept { .. } => Exit::Ok,
         Outcome::Stuck { .. } => Exit::Stuck,
         Outcome::Repaired | Outcome::NeedsReboot => unreachable!("an undo repairs nothing"),
     };
-    if args.json {
+    if consent.json {
         json(&UndoReport {
             schema: unwedge_engine::plan::SCHEMA,
             unwedge: env!("CARGO_PKG_VERSION"),
@@ -87,6 +109,49 @@ pub(crate) fn run(args: UndoArgs) -> anyhow::Result<Exit> {
             repair: &repair,
             exit: exit as u8,
         })?;
+    } else {
+        render::show(&render::repair::undone(&repair, &volume.path));
+    }
+    Ok(exit)
+}
+
+/// Takes one step back, and leaves the others as they are.
+fn one(
+    consent: Consent,
+    patient: &mut Patient,
+    volume: &Volume,
+    number: u32,
+) -> anyhow::Result<Exit> {
+    let step = number.checked_sub(1).context("steps are counted from 1")?;
+    let undo = match step_undo(&volume.replay, step) {
+        Ok(undo) => undo,
+        Err(why) => {
+            render::say(&format!("Step {number} cannot be taken back by itself: {why}."));
+            return Ok(Exit::Refused);
+        }
+    };
+    render::say(&format!("Step {number} is going to be taken back: {undo}."));
+    if !consent.is_given && !agreed("Take it back?")? {
+        return Ok(Exit::Refused);
+    }
+    let mut store = volume.store()?;
+    let mut journal = Journal::resume(&mut store, volume.replay.clone());
+    let mut teller = Teller::new();
+    let repair = take_back_step(patient.host_mut(), &mut journal, step, &mut |it| teller.tell(it))?;
+    let exit = match &repair.outcome {
+        Outcome::Stuck { .. } => Exit::Stuck,
+        _ => Exit::Ok,
+    };
+    if consent.json {
+        json(&UndoReport {
+            schema: unwedge_engine::plan::SCHEMA,
+            unwedge: env!("CARGO_PKG_VERSION"),
+            journal: volume.path.display().to_string(),
+            repair: &repair,
+            exit: exit as u8,
+        })?;
+    } else if exit == Exit::Ok {
+        render::say(&format!("Step {number} has been taken back; the others stay as they are."));
     } else {
         render::show(&render::repair::undone(&repair, &volume.path));
     }

@@ -11,21 +11,67 @@ pub(crate) mod style;
 pub(crate) mod timeline;
 pub(crate) mod watch;
 
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
 use style::HEADING;
 
+/// Set when nobody reads what is said.
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+/// Where all that is said is kept as well.
+static KEPT: Mutex<Option<File>> = Mutex::new(None);
+
+/// From now on nothing is said but errors.
+pub(crate) fn be_silent() {
+    IS_SILENT.store(true, Ordering::Relaxed);
+}
+
+/// From now on all that is said is also appended to the file `at`.
+pub(crate) fn keep(at: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).open(at)?;
+    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    Ok(())
+}
+
 /// Writes data to the standard output.
 pub(crate) fn show(text: &str) {
-    // Nobody is left to tell when the reader has gone.
-    let _ = anstream::stdout().write_all(text.as_bytes());
+    also_keep(text);
+    if !IS_SILENT.load(Ordering::Relaxed) {
+        // Nobody is left to tell when the reader has gone.
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
 }
 
 /// Says something to the user that is no data.
 pub(crate) fn say(text: &str) {
-    let _ = anstream::stderr().write_all(paragraph(text).as_bytes());
+    say_after("", text);
+}
+
+/// Says something after a label; further lines stand below its text.
+pub(crate) fn say_after(label: &str, text: &str) {
+    let text = item(label, &" ".repeat(label.len()), text);
+    also_keep(&text);
+    if !IS_SILENT.load(Ordering::Relaxed) {
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Keeps what was shown before there was a file for it.
+pub(crate) fn keep_only(text: &str) {
+    also_keep(text);
+}
+
+fn also_keep(text: &str) {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(file) = kept.as_mut() {
+        // A full disk must not keep a repair from being taken back.
+        let _ = file.write_all(anstream::adapter::strip_str(text).to_string().as_bytes());
+    }
 }
 
 /// Writes JSON to the standard output.

@@ -1,7 +1,9 @@
 //! A plan in plain words.
 
+use unwedge_engine::gate::Answer;
 use unwedge_engine::journal::Outcome;
 use unwedge_engine::plan::{Forecast, Phase, Plan, Step};
+use unwedge_engine::recipe::RECIPES;
 use unwedge_host::About;
 
 use super::{heading, item, paragraph};
@@ -30,11 +32,8 @@ pub(crate) fn text(plan: &Plan, about: &About, forecast: Option<&Forecast>) -> S
         out.push_str(&note.map(|it| format!("\n{}", paragraph(it))).unwrap_or_default());
         out.push_str(&step(number, it));
     }
-    for refusal in &plan.refused {
-        let text = format!("{}: {}.", refusal.recipe, refusal.why);
-        out.push_str(&format!("\n{}", item("Not done: ", "          ", &text)));
-        out.push_str(&item("          ", "          ", &sentence(&refusal.advice)));
-    }
+    out.push_str(&checks(plan));
+    out.push_str(&refused(plan));
     if !plan.notes.is_empty() {
         out.push('\n');
     }
@@ -48,9 +47,80 @@ pub(crate) fn text(plan: &Plan, about: &About, forecast: Option<&Forecast>) -> S
             "\n{}",
             paragraph("If any step fails, or the update still does, everything is taken back.")
         ));
+        out.push_str(&further(plan));
     }
     out.push('\n');
     out
+}
+
+/// Why it ends here, after a repair that did not help.
+pub(crate) fn nothing_stronger(plan: &Plan) -> String {
+    let mut out = format!("\n{}", heading("Nothing else is tried"));
+    out.push_str(&refused(plan));
+    for note in &plan.notes {
+        out.push_str(&item("Note: ", "      ", &sentence(note)));
+    }
+    out.push('\n');
+    out
+}
+
+fn refused(plan: &Plan) -> String {
+    let mut out = String::new();
+    for refusal in &plan.refused {
+        let text = format!("{}: {}.", refusal.recipe, refusal.why);
+        out.push_str(&format!("\n{}", item("Not done: ", "          ", &text)));
+        out.push_str(&item("          ", "          ", &sentence(&refusal.advice)));
+    }
+    out
+}
+
+/// What speaks against this moment, and what is worth knowing before.
+fn checks(plan: &Plan) -> String {
+    let mut out = String::new();
+    for check in &plan.checks {
+        let label = match check.answer {
+            Answer::Go if check.advice.is_none() => continue,
+            Answer::Unknown => continue,
+            Answer::Go => "Know:     ",
+            Answer::Wait { .. } => "Wait:     ",
+            Answer::RestartFirst => "Restart:  ",
+            Answer::Refuse => "Not now:  ",
+        };
+        out.push_str(&format!("\n{}", item(label, "          ", &sentence(&check.says))));
+        if let Some(advice) = &check.advice {
+            out.push_str(&item("          ", "          ", &sentence(advice)));
+        }
+        if let Answer::Wait { minutes } = check.answer {
+            let limit = format!("That may take up to {minutes} minutes.");
+            out.push_str(&item("          ", "          ", &limit));
+        }
+        if check.answer.stops() && check.id.can_be_forced() {
+            let force = format!("To go on all the same: --force {}.", check.id.name());
+            out.push_str(&item("          ", "          ", &force));
+        }
+    }
+    out
+}
+
+/// What comes next if that does not help.
+fn further(plan: &Plan) -> String {
+    let mut out = String::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for choice in &plan.further {
+        let Some(recipe) = RECIPES.iter().find(|it| it.id == choice.recipe) else { continue };
+        if seen.contains(&recipe.id) {
+            continue;
+        }
+        seen.push(recipe.id);
+        out.push_str(&item("  - ", "    ", recipe.title));
+    }
+    if seen.is_empty() {
+        return out;
+    }
+    format!(
+        "{}{out}",
+        paragraph("If that does not help, stronger repairs are tried, one after the other:")
+    )
 }
 
 fn step(number: usize, step: &Step) -> String {

@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unwedge_engine::execute::Progress;
 use unwedge_host::{Advance, Stage};
 
-use super::say;
+use super::{say, say_after};
 
 /// Set by Ctrl-C: the repair stops at the next safe point and is taken back.
 static IS_STOPPED: AtomicBool = AtomicBool::new(false);
@@ -73,14 +73,19 @@ impl Teller {
     }
 }
 
+/// Says something about the line above.
+fn below(text: &str) {
+    say_after("      ", text);
+}
+
 fn line(progress: Progress) {
     match progress {
-        Progress::Doing { step, of, says } => say(&format!("[{}/{of}] {says}", step + 1)),
+        Progress::Doing { step, of, says } => say_after(&format!("[{}/{of}] ", step + 1), &says),
         Progress::Advanced { .. } | Progress::Done { .. } | Progress::Undone { .. } => {}
-        Progress::AlreadySo { .. } => say("      It is so already."),
-        Progress::Failed { error, .. } => say(&format!("      Failed: {error}.")),
+        Progress::AlreadySo { .. } => below("It is so already."),
+        Progress::Failed { error, .. } => below(&format!("Failed: {error}.")),
         Progress::Undoing { change, .. } => say(&format!("Taking back: {change}")),
-        Progress::UndoFailed { error, .. } => say(&format!("      Failed: {error}.")),
+        Progress::UndoFailed { error, .. } => below(&format!("Failed: {error}.")),
         Progress::Stays { what, .. } => say(&format!("Stays: {what}")),
     }
 }

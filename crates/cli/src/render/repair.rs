@@ -4,11 +4,13 @@ use std::path::Path;
 
 use unwedge_engine::execute::{is_between, to_undo, what_stays};
 use unwedge_engine::journal::Outcome;
-use unwedge_engine::repair::Repair;
+use unwedge_engine::plan::Plan;
+use unwedge_engine::repair::{Ended, Repair};
 use unwedge_engine::shelf::Volume;
 use unwedge_engine::verify::Proven;
 
 use super::plan::sentence;
+use super::style::{FAINT, RIGHT, UNSURE, WRONG};
 use super::{heading, item, paragraph};
 
 /// How a repair ended, honestly, with the line that proves it.
@@ -36,6 +38,7 @@ pub(crate) fn text(repair: &Repair, argument: &str, journal: &Path) -> String {
         let excerpt = proof.excerpt.split_whitespace().collect::<Vec<_>>().join(" ");
         out.push_str(&format!("\n  {}{line}\n{}", proof.source, item("    ", "    ", &excerpt)));
     }
+    out.push_str(&format!("\n{}", steps(repair)));
     let hint = match &repair.outcome {
         Outcome::Repaired | Outcome::NeedsReboot | Outcome::Stuck { .. } => {
             format!("To take it back: unwedge undo{argument}")
@@ -89,6 +92,32 @@ fn ending(repair: &Repair) -> (&'static str, String) {
                 .into(),
         ),
     }
+}
+
+/// A word before the next plan.
+pub(crate) fn next_rung(plan: &Plan) -> String {
+    let ids: Vec<&str> = plan.choices.iter().map(|it| it.recipe.as_str()).collect();
+    paragraph(&format!("That did not help. Next: {}.\n", ids.join(", ")))
+}
+
+/// How each step ended.
+fn steps(repair: &Repair) -> String {
+    let mut out = String::new();
+    for (number, it) in (1..).zip(&repair.steps) {
+        let (word, style) = match it.ended {
+            Ended::Done => ("done", RIGHT),
+            Ended::AlreadySo => ("already so", FAINT),
+            Ended::NotNeeded => ("not needed", FAINT),
+            Ended::Failed => ("failed", WRONG),
+            Ended::Unverified => ("unverified", UNSURE),
+            Ended::TakenBack => ("taken back", FAINT),
+            Ended::Stays => ("stays", UNSURE),
+            Ended::Stuck => ("stuck", WRONG),
+        };
+        let label = format!("  {number:>2}. {style}{word:<11}{style:#} ");
+        out.push_str(&item(&label, &" ".repeat(18), &it.says));
+    }
+    out
 }
 
 /// What an undo is going to do.

@@ -1,8 +1,9 @@
 //! The repairs: each turns a finding into steps, or says why it will not.
 
-mod reset_download_cache;
+mod reset_folder;
 mod restore_service;
 mod stop_holder;
+mod wait_for_holder;
 
 use std::collections::BTreeSet;
 
@@ -19,12 +20,22 @@ pub struct Recipe {
     pub id: &'static str,
     /// What it does, in one sentence.
     pub title: &'static str,
+    /// How strong it is, from 1; gentler ones are tried first.
+    pub rung: u8,
+    /// Whether it is made once, whatever the number of findings it answers.
+    is_made_once: bool,
     propose: fn(&Request<'_>) -> Proposal,
 }
 
 /// Every repair, the gentlest first.
-pub const RECIPES: [Recipe; 3] =
-    [stop_holder::RECIPE, restore_service::RECIPE, reset_download_cache::RECIPE];
+pub const RECIPES: [Recipe; 6] = [
+    wait_for_holder::RECIPE,
+    stop_holder::RECIPE,
+    reset_folder::DOWNLOAD,
+    reset_folder::WHOLE,
+    reset_folder::CATALOGUES,
+    restore_service::RECIPE,
+];
 
 /// What a recipe is asked.
 pub(crate) struct Request<'a> {
@@ -39,6 +50,8 @@ pub(crate) enum Proposal {
     Steps { steps: Vec<Step>, notes: Vec<String> },
     /// The way is clear already.
     AlreadySo { note: String },
+    /// It is not what this finding needs; no word need be lost about it.
+    NotNeeded,
     /// It will not, or cannot.
     Refused { why: String, advice: String },
 }
@@ -52,6 +65,16 @@ pub(crate) fn propose(id: &str, request: &Request<'_>) -> Proposal {
             "follow the advice of the finding",
         ),
     }
+}
+
+/// How strong the repair `id` is; one that this version does not have comes last.
+pub(crate) fn rung(id: &str) -> u8 {
+    RECIPES.iter().find(|it| it.id == id).map_or(u8::MAX, |it| it.rung)
+}
+
+/// Whether the repair `id` is made once, whatever the number of findings it answers.
+pub(crate) fn is_made_once(id: &str) -> bool {
+    RECIPES.iter().any(|it| it.id == id && it.is_made_once)
 }
 
 /// Services that work on the update together, in the order in which they must be stopped: the

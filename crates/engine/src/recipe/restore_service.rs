@@ -13,6 +13,8 @@ use crate::services::known;
 pub(super) const RECIPE: Recipe = Recipe {
     id: "restore-service",
     title: "Gives a disabled update service the start type back that Windows ships it with.",
+    rung: 5,
+    is_made_once: false,
     propose,
 };
 
@@ -38,8 +40,7 @@ fn propose(request: &Request<'_>) -> Proposal {
     if steps.is_empty() && settled.is_empty() {
         return refused(
             "which service is disabled is not known",
-            "look at the update services on the PC itself (services.msc); this version of unwedge \
-             cannot ask a live PC yet",
+            "run `unwedge diagnose` on the PC itself, which looks at every update service",
         );
     }
     if steps.is_empty() {

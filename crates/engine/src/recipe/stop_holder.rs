@@ -3,17 +3,19 @@
 //! A service is stopped through the service manager, a program is asked to close. Nothing is ever
 //! killed: a backup or a database in the middle of a write would be damaged.
 
-use unwedge_host::probe::{self, Holder};
+use unwedge_host::probe::{self, Holder, Holders};
 use unwedge_host::{Change, HostErrorKind, ServiceName, Tool, WinPath};
 
 use super::{CannotStop, Halt, Proposal, Recipe, Request, files, is_update_service, refused};
 use crate::plan::{Phase, Step};
-use crate::report::{Certainty, CulpritKind};
+use crate::report::{Certainty, CulpritKind, Finding};
 
 pub(super) const RECIPE: Recipe = Recipe {
     id: "stop-holder",
     title: "Stops the service, or asks the program to close, that keeps the file to itself, and \
             starts the service again afterwards.",
+    rung: 2,
+    is_made_once: false,
     propose,
 };
 
@@ -53,8 +55,7 @@ enum Who {
 
 fn propose(request: &Request<'_>) -> Proposal {
     let named = files(request.finding);
-    // A locked range is met through a handle, so the log may not name the file.
-    let paths = if named.is_empty() { USUAL.map(WinPath::new).to_vec() } else { named.clone() };
+    let paths = usual_or_named(request.finding);
     let found = match probe::holders(request.host, &paths) {
         Ok(found) => found,
         Err(err) if err.kind == HostErrorKind::NotCollected => {
@@ -62,7 +63,7 @@ fn propose(request: &Request<'_>) -> Proposal {
         }
         Err(err) => return refused(&err.to_string(), "run as administrator and try again"),
     };
-    let strangers: Vec<&Holder> = found.holders.iter().filter(|it| is_in_the_way(it)).collect();
+    let strangers = strangers(&found);
     let notes = match found.complete {
         true => Vec::new(),
         false => vec!["somebody else may hold it too; the system does not tell who".to_owned()],
@@ -98,10 +99,20 @@ fn propose(request: &Request<'_>) -> Proposal {
 
 /// A stranger that is seen to hold what the finding is about, in plain words.
 pub(super) fn known_stranger(request: &Request<'_>) -> Option<String> {
-    let named = files(request.finding);
-    let paths = if named.is_empty() { USUAL.map(WinPath::new).to_vec() } else { named };
-    let found = probe::holders(request.host, &paths).ok()?;
-    found.holders.iter().find(|it| is_in_the_way(it)).map(ToString::to_string)
+    let found = probe::holders(request.host, &usual_or_named(request.finding)).ok()?;
+    strangers(&found).first().map(ToString::to_string)
+}
+
+/// The files a finding names, or the folders where such a file is likely to lie.
+pub(super) fn usual_or_named(finding: &Finding) -> Vec<WinPath> {
+    let named = files(finding);
+    // A locked range is met through a handle, so the log may not name the file.
+    if named.is_empty() { USUAL.map(WinPath::new).to_vec() } else { named }
+}
+
+/// Those who keep the update out.
+pub(super) fn strangers(found: &Holders) -> Vec<&Holder> {
+    found.holders.iter().filter(|it| is_in_the_way(it)).collect()
 }
 
 /// Whether a holder keeps the update out; its own services are no strangers in their files.
@@ -115,8 +126,7 @@ fn by_culprit(request: &Request<'_>, missing: &str) -> Proposal {
     let Some(culprit) = &request.finding.culprit else {
         return refused(
             missing,
-            "look on the PC itself who holds the file (Resource Monitor, CPU, Associated Handles); this \
-             version of unwedge cannot ask a live PC yet",
+            "look on the PC itself who holds the file: `unwedge who --update` there",
         );
     };
     let who = match (culprit.kind, culprit.certainty) {
@@ -126,8 +136,7 @@ fn by_culprit(request: &Request<'_>, missing: &str) -> Proposal {
         _ => {
             return refused(
                 &format!("that {} is in the way is not certain enough to act on", culprit.name),
-                "look on the PC itself who holds the file (Resource Monitor, CPU, Associated Handles); this \
-             version of unwedge cannot ask a live PC yet",
+                "look on the PC itself who holds the file: `unwedge who --update` there",
             );
         }
     };

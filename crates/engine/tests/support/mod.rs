@@ -8,6 +8,10 @@ use unwedge_engine::report::{
 };
 use unwedge_host::{Host, ServiceName, StartType, WinPath};
 
+/// The repairs of the rule for locked files.
+const LOCK: [&str; 4] =
+    ["wait-for-holder", "stop-holder", "reset-download-cache", "reset-update-store"];
+
 const CBS_LOG: &str = r"C:\Windows\Logs\CBS\CBS.log";
 
 pub(crate) fn diagnose(host: &dyn Host) -> Diagnosis {
@@ -71,10 +75,8 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
     });
     let file = path.map(|name| Subject { kind: SubjectKind::File, name });
     let (rule, category, subject, repairs) = match code {
-        "0x80070020" => ("file-locked", Category::Lock, file, vec!["stop-holder"]),
-        "0x80070021" => {
-            ("file-locked", Category::Lock, None, vec!["stop-holder", "reset-download-cache"])
-        }
+        "0x80070020" => ("file-locked", Category::Lock, file, LOCK.to_vec()),
+        "0x80070021" => ("file-locked", Category::Lock, None, LOCK.to_vec()),
         "0x80070422" => {
             let is_disabled = |it: &&&str| {
                 let service = host.service(&ServiceName::new(it)).ok().flatten();
@@ -84,9 +86,12 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
             let subject = Subject { kind: SubjectKind::Service, name: (*name).to_owned() };
             ("update-service-disabled", Category::Service, Some(subject), vec!["restore-service"])
         }
-        "0x80070570" => {
-            ("download-damaged", Category::DownloadIntegrity, None, vec!["reset-download-cache"])
-        }
+        "0x80070570" => (
+            "download-damaged",
+            Category::DownloadIntegrity,
+            None,
+            vec!["reset-download-cache", "reset-update-store"],
+        ),
         _ => return None,
     };
     Some(Finding {

@@ -1,5 +1,7 @@
 //! Making changes true on this PC. Nothing is deleted or replaced, and each is read back.
 
+use std::time::Duration;
+
 use windows::Win32::Foundation::{
     ERROR_ALREADY_EXISTS, ERROR_FILE_NOT_FOUND, ERROR_REPARSE_POINT_ENCOUNTERED,
 };
@@ -9,19 +11,19 @@ use windows::Win32::Storage::FileSystem::{
 use windows::Win32::System::Registry::{KEY_QUERY_VALUE, KEY_SET_VALUE};
 use windows::core::PCWSTR;
 
-use super::control;
 use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
+use super::{control, wait};
 use crate::change::known_service;
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
-    Tool, WinPath,
+    Tool, Watch, WinPath,
 };
 
 /// Makes `change` true.
-pub(super) fn apply(pc: &Live, change: &Change) -> Result<()> {
+pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result<()> {
     match change {
         Change::Assign(Setting::Value { key, name, data }) => {
             assign_value(pc, key, name, data.as_ref())
@@ -50,6 +52,9 @@ pub(super) fn apply(pc: &Live, change: &Change) -> Result<()> {
                 move_aside(pc, to, spare)?;
             }
             move_aside(pc, from, to)
+        }
+        Change::Run(Tool::WaitForExit { seconds, .. }) => {
+            wait::until_true(pc, change, Duration::from_secs((*seconds).into()), watch)
         }
         Change::Run(Tool::RetryUpdate { .. } | Tool::AskToClose { .. }) => Err(HostError {
             op: "apply",

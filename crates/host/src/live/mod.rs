@@ -62,6 +62,8 @@ mod task;
 #[cfg(windows)]
 mod update_agent;
 #[cfg(windows)]
+mod wait;
+#[cfg(windows)]
 mod wmi;
 
 #[cfg(not(windows))]

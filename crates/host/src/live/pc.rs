@@ -1,5 +1,6 @@
 //! The running Windows as a host.
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use windows::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
@@ -12,7 +13,7 @@ use super::service::{self, Needed};
 use super::{about, apply, evidence, facts, start};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
-    ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, WinPath, change,
+    ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
 };
 
 /// The PC this program runs on.
@@ -121,8 +122,12 @@ impl Host for Live {
 
 impl HostMut for Live {
     fn apply(&mut self, change: &Change) -> Result<()> {
+        self.apply_watched(change, &mut |_| ControlFlow::Continue(()))
+    }
+
+    fn apply_watched(&mut self, change: &Change, watch: &mut Watch<'_>) -> Result<()> {
         // What depends on what may change with it.
-        let done = apply::apply(self, change);
+        let done = apply::apply(self, change, watch);
         *self.needed.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         done
     }

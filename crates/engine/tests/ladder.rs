@@ -1,0 +1,198 @@
+//! The ladder: the gentlest repair that can be made, a stronger one only after a failure, and an
+//! end.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use std::io;
+use std::ops::ControlFlow;
+
+use support::{DAMAGED, LOCKED, diagnose};
+use unwedge_engine::execute::Progress;
+use unwedge_engine::gate::CheckId;
+use unwedge_engine::journal::{Journal, Outcome, Store};
+use unwedge_engine::ladder::Ladder;
+use unwedge_engine::plan::{Plan, Policy};
+use unwedge_engine::repair::{Ended, Repair, carry_out};
+use unwedge_host::{Change, Fixture, ServiceName, Setting};
+
+const DATABASE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
+
+struct Memory(Vec<u8>);
+
+impl Store for Memory {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.0.extend_from_slice(line);
+        Ok(())
+    }
+}
+
+fn carried_out(pc: &mut Fixture, plan: &Plan) -> Repair {
+    let before = diagnose(pc);
+    let mut store = Memory(Vec::new());
+    let mut journal = Journal::create(&mut store, "now", plan.journal_steps()).unwrap();
+    carry_out(pc, &mut journal, &before, &diagnose, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// Climbs to the end; gives the repairs of each rung and how it ended.
+fn climbed(pc: &mut Fixture, policy: Policy) -> Vec<(Vec<String>, Outcome)> {
+    let mut ladder = Ladder::new(policy);
+    let mut all = Vec::new();
+    for rung in 1..=20 {
+        let plan = ladder.plan(&diagnose(pc), pc, format!("{rung:04}"));
+        if plan.steps.is_empty() {
+            return all;
+        }
+        let repair = carried_out(pc, &plan);
+        let recipes = plan.choices.iter().map(|it| it.recipe.clone()).collect();
+        let goes_on = ladder.climb(&plan, &repair);
+        all.push((recipes, repair.outcome));
+        if !goes_on {
+            return all;
+        }
+    }
+    panic!("the ladder has no end: {all:?}");
+}
+
+fn with(text: &str, more: &str) -> Fixture {
+    Fixture::parse(&format!("{text}{more}")).unwrap()
+}
+
+/// The PC with the lock, but it is the compiler of .NET that holds the file.
+fn compiler(ends: &str) -> Fixture {
+    let text = LOCKED
+        .lines()
+        .filter(|line| !line.starts_with("//- holder") && !line.starts_with("//- service Vault"))
+        .map(|line| format!("{line}\n"))
+        .collect::<String>();
+    with(
+        &text,
+        &format!(
+            "//- process 900 mscorsvw.exe {ends}\n//- holder process=900 path={DATABASE} share=none\n"
+        ),
+    )
+}
+
+#[test]
+fn who_is_done_soon_is_waited_for_and_nothing_is_changed() {
+    let mut pc = compiler("ends=2026-01-02T12:10:00");
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(&pc), &pc, "0001".to_owned());
+    let changes: Vec<String> = plan.steps.iter().map(|it| it.change.to_string()).collect();
+    assert_eq!(
+        changes,
+        ["wait for mscorsvw.exe (process 900) to end", "let Windows Update try KB5034441 again"]
+    );
+    assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
+}
+
+#[test]
+fn who_does_not_end_is_not_waited_for_for_ever_and_asked_next() {
+    let mut pc = compiler("");
+    let rungs = climbed(&mut pc, Policy::default());
+    assert_eq!(rungs[0], (vec!["wait-for-holder".to_owned()], Outcome::RolledBack));
+    assert_eq!(rungs[1], (vec!["stop-holder".to_owned()], Outcome::Repaired));
+    assert_eq!(rungs.len(), 2);
+}
+
+#[test]
+fn pitfall_25_who_refuses_to_close_is_never_killed() {
+    let mut pc = compiler("close=refuses");
+    let rungs = climbed(&mut pc, Policy::default());
+    assert!(rungs.iter().all(|(_, outcome)| *outcome == Outcome::RolledBack), "{rungs:?}");
+    let alive =
+        Change::Run(unwedge_host::Tool::AskToClose { pid: 900, image: "mscorsvw.exe".to_owned() });
+    assert!(!alive.holds(&pc).unwrap(), "the program still runs");
+}
+
+/// The PC with the damaged download, but it does not lie in the folder of downloads.
+fn damaged_elsewhere() -> Fixture {
+    let text = DAMAGED.replace(r"Download\a1\a.cab", r"PostRebootEventCache\a.cab");
+    with(&text, "//- absent C:\\Windows\\SoftwareDistribution.unwedge-*\n")
+}
+
+#[test]
+fn a_download_that_is_damaged_elsewhere_takes_the_whole_folder_next() {
+    let mut pc = damaged_elsewhere();
+    let rungs = climbed(&mut pc, Policy::default());
+    let recipes: Vec<&str> = rungs.iter().flat_map(|(it, _)| it).map(String::as_str).collect();
+    assert_eq!(recipes.last(), Some(&"reset-update-store"), "{rungs:?}");
+    assert_eq!(rungs.last().unwrap().1, Outcome::Repaired);
+}
+
+#[test]
+fn pitfall_02_no_two_rungs_share_a_name_and_nothing_kept_is_overwritten() {
+    let mut pc = damaged_elsewhere();
+    climbed(&mut pc, Policy::default());
+    let kept = pc.text_without_clock();
+    assert!(kept.contains("SoftwareDistribution.unwedge-000"), "{kept}");
+}
+
+#[test]
+fn a_ladder_ends_where_the_user_said() {
+    let mut pc = compiler("");
+    let policy = Policy { until: Some(1), ..Policy::default() };
+    let rungs = climbed(&mut pc, policy);
+    assert_eq!(rungs, [(vec!["wait-for-holder".to_owned()], Outcome::RolledBack)]);
+}
+
+#[test]
+fn what_did_not_help_is_not_tried_twice() {
+    let hidden = format!(
+        "//- process 77 ghost.exe\n//- holder process=77 path={DATABASE} share=none hidden\n"
+    );
+    let mut pc = with(LOCKED, &hidden);
+    let before = pc.text_without_clock();
+    let rungs = climbed(&mut pc, Policy::default());
+    let mut seen = Vec::new();
+    for (recipes, outcome) in &rungs {
+        assert_eq!(*outcome, Outcome::RolledBack);
+        assert!(!seen.contains(&recipes), "{rungs:?}");
+        seen.push(recipes);
+    }
+    let without_log =
+        |text: &str| text.split("//- file C:\\Windows\\Logs").next().unwrap().to_owned();
+    assert_eq!(without_log(&pc.text_without_clock()), without_log(&before));
+}
+
+#[test]
+fn a_stop_by_the_user_takes_back_and_climbs_no_further() {
+    let mut pc = with(LOCKED, "");
+    let mut ladder = Ladder::new(Policy::default());
+    let before = diagnose(&pc);
+    let plan = ladder.plan(&before, &pc, "0001".to_owned());
+    let mut store = Memory(Vec::new());
+    let mut journal = Journal::create(&mut store, "now", plan.journal_steps()).unwrap();
+    let repair = carry_out(&mut pc, &mut journal, &before, &diagnose, &mut |it| match it {
+        Progress::Doing { step: 2, .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .unwrap();
+    assert!(repair.is_cancelled);
+    assert_eq!(repair.outcome, Outcome::RolledBack);
+    let ends: Vec<Ended> = repair.steps.iter().map(|it| it.ended).collect();
+    let (back, unneeded) = (Ended::TakenBack, Ended::NotNeeded);
+    assert_eq!(ends, [back, back, Ended::Failed, unneeded, unneeded]);
+    for name in ["VaultAgent", "VaultWatch"] {
+        let service = ServiceName::new(name);
+        let runs = Change::Assign(Setting::Running { service, running: true });
+        assert!(runs.holds(&pc).unwrap(), "{name}");
+    }
+    assert!(!ladder.climb(&plan, &repair));
+}
+
+#[test]
+fn a_bad_moment_stops_a_repair_and_only_some_can_be_forced() {
+    let battery = "//- power battery percent=9\n";
+    let plan = |more: &str, forced: Vec<CheckId>| {
+        let pc = with(LOCKED, more);
+        let policy = Policy { forced, ..Policy::default() };
+        Ladder::new(policy).plan(&diagnose(&pc), &pc, "0001".to_owned())
+    };
+    let stopped = plan(battery, Vec::new());
+    assert!(stopped.steps.is_empty());
+    assert!(stopped.notes[0].contains("plug it in"), "{:?}", stopped.notes);
+    assert!(!plan(battery, vec![CheckId::Power]).steps.is_empty());
+    let pended = "//- service TrustedInstaller stopped automatic\n";
+    assert!(plan(pended, CheckId::ALL.to_vec()).steps.is_empty());
+}
