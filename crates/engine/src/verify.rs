@@ -1,8 +1,12 @@
 //! Before and after: what a repair has proven.
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 
-use crate::report::{Citation, Diagnosis, Operation, OperationOutcome, SubjectKind, Verdict};
+use crate::report::{
+    Citation, Diagnosis, Finding, Operation, OperationOutcome, Role, SubjectKind, Verdict,
+};
 
 /// What is proven about the update that was tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +20,36 @@ pub struct Verification {
     /// The line that proves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Citation>,
+    /// What became of each finding, those of before first.
+    pub findings: Vec<Changed>,
+}
+
+/// What became of one finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// The rule.
+    pub rule: String,
+    /// Its title.
+    pub title: String,
+    /// What it is about, if it names something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// In one word.
+    pub became: Became,
+}
+
+/// What became of a finding, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// It is over.
+    Fixed,
+    /// It is still there, but stands less in the way.
+    Better,
+    /// It is as before.
+    Same,
+    /// It is new, or stands more in the way.
+    Worse,
 }
 
 /// What is proven, in one word.
@@ -67,7 +101,42 @@ pub fn verify(before: &Diagnosis, after: &Diagnosis, kb: Option<&str>) -> Verifi
         before: before.verdict,
         after: after.verdict,
         proof: last.map(|it| it.citation.clone()),
+        findings: changed(before, after),
     }
+}
+
+/// What became of the findings that were open before, and those that came.
+fn changed(before: &Diagnosis, after: &Diagnosis) -> Vec<Changed> {
+    fn open(of: &Diagnosis) -> Vec<&Finding> {
+        of.findings.iter().filter(|it| !it.resolved && it.role != Role::Note).collect()
+    }
+    let same = |a: &Finding, b: &Finding| a.rule == b.rule && a.subject == b.subject;
+    // How much it stands in the way; the order of the kinds is from the worst on.
+    let weight = |it: &Finding| (it.role, it.severity);
+    let told = |it: &Finding, became: Became| Changed {
+        rule: it.rule.clone(),
+        title: it.title.clone(),
+        subject: it.subject.as_ref().map(|it| it.name.clone()),
+        became,
+    };
+    let (old, new) = (open(before), open(after));
+    let mut all: Vec<Changed> = old
+        .iter()
+        .map(|was| match new.iter().find(|it| same(was, it)) {
+            None => told(was, Became::Fixed),
+            Some(now) => told(
+                now,
+                match weight(now).cmp(&weight(was)) {
+                    Ordering::Less => Became::Worse,
+                    Ordering::Equal => Became::Same,
+                    Ordering::Greater => Became::Better,
+                },
+            ),
+        })
+        .collect();
+    let came = new.iter().filter(|it| !old.iter().any(|was| same(was, it)));
+    all.extend(came.map(|it| told(it, Became::Worse)));
+    all
 }
 
 fn names_it(operation: &Operation, kb: &str) -> bool {
@@ -105,6 +174,80 @@ pub fn sharpened(proof: &Citation, kb: &str, content: &[u8]) -> Option<Citation>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn finding(rule: &str, role: Role) -> Finding {
+        Finding {
+            rule: rule.to_owned(),
+            title: rule.to_owned(),
+            category: crate::report::Category::Lock,
+            role,
+            severity: crate::report::Severity::Blocking,
+            resolved: false,
+            codes: Vec::new(),
+            subject: None,
+            other_subjects: Vec::new(),
+            culprit: None,
+            citations: Vec::new(),
+            times_seen: 1,
+            text: String::new(),
+            advice: String::new(),
+            repairs: Vec::new(),
+            explains: Vec::new(),
+        }
+    }
+
+    fn diagnosis(findings: Vec<Finding>) -> Diagnosis {
+        Diagnosis {
+            schema: crate::report::SCHEMA,
+            unwedge: String::new(),
+            verdict: Verdict::Failing,
+            summary: String::new(),
+            about: crate::report::AboutPc::default(),
+            this_pc: Vec::new(),
+            findings,
+            ignored: Vec::new(),
+            operations: Vec::new(),
+            sources: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_finding_is_told_as_fixed_better_same_or_worse() {
+        let (root, follows, note) = (Role::Root, Role::Consequence, Role::Note);
+        let mut over = finding("over", root);
+        let before = diagnosis(vec![
+            over.clone(),
+            finding("gone", root),
+            finding("milder", root),
+            finding("stays", root),
+            finding("harder", follows),
+            finding("noted", note),
+        ]);
+        over.resolved = true;
+        let after = diagnosis(vec![
+            over,
+            finding("milder", follows),
+            finding("stays", root),
+            finding("harder", root),
+            finding("new", root),
+            finding("noted too", note),
+        ]);
+        let changed = verify(&before, &after, None).findings;
+        let told: Vec<(&str, Became)> =
+            changed.iter().map(|it| (it.rule.as_str(), it.became)).collect();
+        assert_eq!(
+            told,
+            [
+                ("over", Became::Fixed),
+                ("gone", Became::Fixed),
+                ("milder", Became::Better),
+                ("stays", Became::Same),
+                ("harder", Became::Worse),
+                ("new", Became::Worse),
+            ]
+        );
+    }
 
     #[test]
     fn the_proof_names_the_update() {

@@ -7,7 +7,7 @@ use unwedge_engine::journal::Outcome;
 use unwedge_engine::plan::Plan;
 use unwedge_engine::repair::{Ended, Repair};
 use unwedge_engine::shelf::Volume;
-use unwedge_engine::verify::Proven;
+use unwedge_engine::verify::{Became, Proven};
 
 use super::plan::sentence;
 use super::style::{FAINT, RIGHT, UNSURE, WRONG};
@@ -39,6 +39,7 @@ pub(crate) fn text(repair: &Repair, argument: &str, journal: &Path) -> String {
         out.push_str(&format!("\n  {}{line}\n{}", proof.source, item("    ", "    ", &excerpt)));
     }
     out.push_str(&format!("\n{}", steps(repair)));
+    out.push_str(&findings(repair));
     let hint = match &repair.outcome {
         Outcome::Repaired | Outcome::NeedsReboot | Outcome::Stuck { .. } => {
             format!("To take it back: unwedge undo{argument}")
@@ -116,6 +117,26 @@ fn steps(repair: &Repair) -> String {
         };
         let label = format!("  {number:>2}. {style}{word:<11}{style:#} ");
         out.push_str(&item(&label, &" ".repeat(18), &it.says));
+    }
+    out
+}
+
+/// What became of what was found before.
+fn findings(repair: &Repair) -> String {
+    let Some(seen) = repair.verification.as_ref().filter(|it| !it.findings.is_empty()) else {
+        return String::new();
+    };
+    let mut out = "\n".to_owned();
+    for it in &seen.findings {
+        let (word, style) = match it.became {
+            Became::Fixed => ("fixed", RIGHT),
+            Became::Better => ("better", RIGHT),
+            Became::Same => ("same", UNSURE),
+            Became::Worse => ("worse", WRONG),
+        };
+        let subject = it.subject.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+        let label = format!("  {style}{word:<6}{style:#}  ");
+        out.push_str(&item(&label, &" ".repeat(10), &format!("{}{subject}", it.title)));
     }
     out
 }
