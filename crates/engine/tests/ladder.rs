@@ -8,7 +8,7 @@ mod support;
 use std::io;
 use std::ops::ControlFlow;
 
-use support::{DAMAGED, LOCKED, diagnose};
+use support::{LOCKED, damaged_catalogues, damaged_elsewhere, diagnose};
 use unwedge_engine::execute::Progress;
 use unwedge_engine::gate::CheckId;
 use unwedge_engine::journal::{Journal, Outcome, Store};
@@ -105,15 +105,9 @@ fn pitfall_25_who_refuses_to_close_is_never_killed() {
     assert!(!alive.holds(&pc).unwrap(), "the program still runs");
 }
 
-/// The PC with the damaged download, but it does not lie in the folder of downloads.
-fn damaged_elsewhere() -> Fixture {
-    let text = DAMAGED.replace(r"Download\a1\a.cab", r"PostRebootEventCache\a.cab");
-    with(&text, "//- absent C:\\Windows\\SoftwareDistribution.unwedge-*\n")
-}
-
 #[test]
-fn a_download_that_is_damaged_elsewhere_takes_the_whole_folder_next() {
-    let mut pc = damaged_elsewhere();
+fn what_is_damaged_beside_the_downloads_takes_the_whole_folder() {
+    let mut pc = Fixture::parse(&damaged_elsewhere()).unwrap();
     let rungs = climbed(&mut pc, Policy::default());
     let recipes: Vec<&str> = rungs.iter().flat_map(|(it, _)| it).map(String::as_str).collect();
     assert_eq!(recipes.last(), Some(&"reset-update-store"), "{rungs:?}");
@@ -122,7 +116,7 @@ fn a_download_that_is_damaged_elsewhere_takes_the_whole_folder_next() {
 
 #[test]
 fn pitfall_02_no_two_rungs_share_a_name_and_nothing_kept_is_overwritten() {
-    let mut pc = damaged_elsewhere();
+    let mut pc = Fixture::parse(&damaged_elsewhere()).unwrap();
     climbed(&mut pc, Policy::default());
     let kept = pc.text_without_clock();
     assert!(kept.contains("SoftwareDistribution.unwedge-000"), "{kept}");
@@ -195,4 +189,16 @@ fn a_bad_moment_stops_a_repair_and_only_some_can_be_forced() {
     assert!(!plan(battery, vec![CheckId::Power]).steps.is_empty());
     let pended = "//- service TrustedInstaller stopped automatic\n";
     assert!(plan(pended, CheckId::ALL.to_vec()).steps.is_empty());
+}
+
+#[test]
+fn a_damaged_database_of_signatures_is_made_anew_with_its_service_stopped_meanwhile() {
+    let mut pc = Fixture::parse(&damaged_catalogues()).unwrap();
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(&pc), &pc, "0001".to_owned());
+    let changes: Vec<String> = plan.steps.iter().map(|it| it.change.to_string()).collect();
+    let stopped = changes.iter().position(|it| it == "stop service CryptSvc").unwrap();
+    let moved = changes.iter().position(|it| it.contains("catroot2 aside")).unwrap();
+    let started = changes.iter().position(|it| it == "start service CryptSvc").unwrap();
+    assert!(stopped < moved && moved < started, "{changes:?}");
+    assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
 }

@@ -68,6 +68,13 @@ fn operation((number, line): (u64, &str)) -> Option<Operation> {
     })
 }
 
+/// The file whose content is damaged, as the log names it last.
+fn extracted(log: &str) -> Option<String> {
+    let line = log.lines().rev().find(|it| it.contains("Failed to extract file"))?;
+    let path = line.split(r"\\?\").nth(1)?.split(" [").next()?;
+    Some(path.to_owned())
+}
+
 fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
     let path = log.lines().rev().find_map(|line| {
         let path = line.split("CreateFile on [l:").nth(1)?.split('\'').nth(1)?;
@@ -86,10 +93,16 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
             let subject = Subject { kind: SubjectKind::Service, name: (*name).to_owned() };
             ("update-service-disabled", Category::Service, Some(subject), vec!["restore-service"])
         }
+        "0x80070570" if extracted(log).is_some_and(|it| it.contains("catroot2")) => (
+            "catalogue-database-damaged",
+            Category::StoreCorruption,
+            None,
+            vec!["reset-catalogues"],
+        ),
         "0x80070570" => (
             "download-damaged",
             Category::DownloadIntegrity,
-            None,
+            extracted(log).map(|name| Subject { kind: SubjectKind::File, name }),
             vec!["reset-download-cache", "reset-update-store"],
         ),
         _ => return None,
@@ -160,3 +173,40 @@ Start = dword:4
 //- file C:\Windows\Logs\CBS\CBS.log
 2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070422 - ERROR_SERVICE_DISABLED]
 "#;
+
+/// A PC on which the compiler of .NET holds the update database for some minutes.
+pub(crate) const WAITING: &str = r#"
+//- about name=DESK-10 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 writes=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb
+//- process 900 mscorsvw.exe ends=2026-01-02T12:10:00
+//- holder process=900 path=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb share=none
+//- file C:\Windows\SoftwareDistribution\DataStore\DataStore.edb hex
+00ff
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
+"#;
+
+/// The PC with the damaged download, but what is damaged lies beside the folder of downloads.
+pub(crate) fn damaged_elsewhere() -> String {
+    beside(r"C:\Windows\SoftwareDistribution\PostRebootEventCache\a.cab", "")
+}
+
+/// A PC whose database of signatures is damaged.
+pub(crate) fn damaged_catalogues() -> String {
+    let more = "//- service CryptSvc running automatic\n//- folder C:\\Windows\\System32\\catroot2\n\
+                //- absent C:\\Windows\\System32\\catroot2.unwedge-*\n";
+    beside(r"C:\Windows\System32\catroot2\a\catdb", more)
+}
+
+fn beside(damaged: &str, more: &str) -> String {
+    let text = DAMAGED.replace(r"C:\Windows\SoftwareDistribution\Download\a1\a.cab", damaged);
+    let line = format!(
+        "2026-01-02 10:11:11, Info                  CBS    Failed to extract file from cabinet: \
+         \\\\?\\{damaged} [HRESULT = 0x80070570 - ERROR_FILE_CORRUPT]\n2026-01-02 10:11:12, "
+    );
+    let text = text.replacen("2026-01-02 10:11:12, ", &line, 1);
+    format!(
+        "{text}//- folder C:\\Windows\\SoftwareDistribution\\Download\n\
+         //- absent C:\\Windows\\SoftwareDistribution.unwedge-*\n{more}"
+    )
+}
