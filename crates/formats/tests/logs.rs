@@ -207,7 +207,7 @@ fn the_old_form_of_the_agents_log_tells_the_same() {
 }
 
 #[test]
-fn heads_of_both_forms_are_read_in_all_languages() {
+fn pitfall_14_heads_of_both_forms_are_read_in_all_languages() {
     let line = new_form("DownloadManager", "x");
     let found = head(LogKind::WindowsUpdate, line.as_bytes()).unwrap();
     assert_eq!(found.time.to_string(), "2025-03-17T15:43:15.1571414");
@@ -724,7 +724,7 @@ fn exported_events_become_canonical_lines() {
 }
 
 #[test]
-fn blocks_of_wevtutil_are_read_in_any_language() {
+fn pitfall_14_blocks_of_wevtutil_are_read_in_any_language() {
     let text = "Event[0]:\r\n  Protokollname: System\r\n  Quelle: Microsoft-Windows-WindowsUpdateClient\r\n  \
         Datum: 2017-07-23T10:11:12.123\r\n  Ereignis-ID: 20\r\n  Aufgabe: Agent\r\n  Ebene: Fehler\r\n  \
         Opcode: Installation\r\n  Stichwort: Fehler\r\n  Benutzer: S-1-5-18\r\n  Benutzername: SYSTEM\r\n  \

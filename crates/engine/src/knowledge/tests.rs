@@ -303,7 +303,7 @@ fn a_component_stands_once() {
 }
 
 #[test]
-fn codes_that_other_tables_and_texts_name_are_known() {
+fn pitfall_35_codes_that_other_tables_and_texts_name_are_known() {
     let texts = [
         ("log_patterns.md", include_str!("../../../../knowledge/log_patterns.md")),
         ("registry_guide.md", include_str!("../../../../knowledge/registry_guide.md")),
