@@ -1,6 +1,7 @@
 //! The whole of a repair once it is agreed: carry out, look again, keep it or take it back.
 
 use serde::Serialize;
+use unwedge_host::system::pending;
 use unwedge_host::{Change, Host, HostMut, Tool, WinPath};
 
 use crate::execute::{Interrupted, Watcher, execute, rollback, rollback_step, to_undo};
@@ -20,6 +21,9 @@ pub struct Repair {
     /// Whether the user stopped it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_cancelled: bool,
+    /// What is worth knowing although every step was made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Before and after, if every step was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
@@ -104,7 +108,34 @@ pub fn carry_out(
         }
         verification = Some(seen);
     }
-    close(journal, outcome, verification)
+    let warnings = match outcome {
+        Outcome::Repaired | Outcome::NeedsReboot => doomed(host, journal.replay()),
+        Outcome::RolledBack | Outcome::Kept { .. } | Outcome::Stuck { .. } => Vec::new(),
+    };
+    let repair = close(journal, outcome, verification)?;
+    Ok(Repair { warnings, ..repair })
+}
+
+/// Files where something was moved that Windows deletes by name at the next start: what has been
+/// made anew under that name since would go with them.
+fn doomed(host: &dyn Host, replay: &Replay) -> Vec<String> {
+    let moved = replay.steps.iter().filter_map(|it| match &it.change {
+        Change::Move { from, .. } => Some(from),
+        Change::Assign(_) | Change::PutBack { .. } | Change::Run(_) => None,
+    });
+    let moved: Vec<&WinPath> = moved.collect();
+    let renames = pending::read(host).found.renames;
+    let hit = renames
+        .iter()
+        .filter(|it| it.to.is_none() && moved.iter().any(|folder| it.from.is_within(folder)));
+    hit.map(|it| {
+        format!(
+            "an earlier installer had Windows delete {} at the next start; it may be a new file by \
+             now. Look at the update again after the restart",
+            it.from
+        )
+    })
+    .collect()
 }
 
 /// Takes back whatever a journal says was made.
@@ -176,7 +207,7 @@ fn close(
     let steps = ends(replay);
     let is_cancelled = replay.is_cancelled;
     journal.record(Event::Closed { outcome: outcome.clone() }).map_err(unfinished)?;
-    Ok(Repair { outcome, failures, steps, is_cancelled, verification })
+    Ok(Repair { outcome, failures, steps, is_cancelled, warnings: Vec::new(), verification })
 }
 
 /// Nothing was left to change, so nothing has to be taken back.

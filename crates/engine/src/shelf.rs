@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::journal::{JournalError, Replay, Store};
 
@@ -139,7 +141,8 @@ impl Volume {
     /// Opens the journal to write on; a torn last line is cut off.
     pub fn store(&self) -> Result<FileStore, ShelfError> {
         let io = |source| ShelfError::Io { path: self.path.clone(), source };
-        let mut file = OpenOptions::new().write(true).open(&self.path).map_err(io)?;
+        let open = || OpenOptions::new().write(true).open(&self.path);
+        let mut file = patiently(open, is_passing, sleep).map_err(io)?;
         let length = self.whole as u64;
         file.set_len(length).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
@@ -171,8 +174,30 @@ pub fn open(path: &Path) -> Result<Volume, ShelfError> {
     read(journal_number(path).unwrap_or(0), path.to_owned())
 }
 
+/// Does it again while a scanner has the new file for itself: that lasts a moment.
+fn patiently<T>(
+    mut does: impl FnMut() -> io::Result<T>,
+    is_passing: impl Fn(&io::Error) -> bool,
+    mut wait: impl FnMut(Duration),
+) -> io::Result<T> {
+    const TRIES: u32 = 8;
+    for turn in 0..TRIES {
+        match does() {
+            Err(error) if is_passing(&error) => wait(Duration::from_millis(25 << turn)),
+            done => return done,
+        }
+    }
+    does()
+}
+
+/// Whether somebody else has the file just now (sharing or lock violation of Windows).
+fn is_passing(error: &io::Error) -> bool {
+    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
+}
+
 fn read(number: u32, path: PathBuf) -> Result<Volume, ShelfError> {
-    let bytes = fs::read(&path).map_err(|source| ShelfError::Io { path: path.clone(), source })?;
+    let bytes = patiently(|| fs::read(&path), is_passing, sleep)
+        .map_err(|source| ShelfError::Io { path: path.clone(), source })?;
     let (replay, whole) = Replay::read(&bytes)
         .map_err(|source| ShelfError::Journal { path: path.clone(), source })?;
     Ok(Volume { path, number, replay, whole })
@@ -180,4 +205,36 @@ fn read(number: u32, path: PathBuf) -> Result<Volume, ShelfError> {
 
 fn journal_number(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.strip_suffix(".journal")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pitfall_33_a_scanner_that_holds_our_file_for_a_moment_is_waited_for_and_not_for_ever() {
+        let passing = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        let held = |turns: u32| {
+            let (mut tries, mut waited) = (0, Duration::ZERO);
+            let done = patiently(
+                || {
+                    tries += 1;
+                    if tries > turns { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+                },
+                passing,
+                |time| waited += time,
+            );
+            (done.is_ok(), waited)
+        };
+        assert_eq!(held(0), (true, Duration::ZERO));
+        assert_eq!(held(3), (true, Duration::from_millis(25 + 50 + 100)));
+        let (is_ok, waited) = held(100);
+        assert!(!is_ok && waited < Duration::from_secs(10));
+        let denied = patiently(
+            || Err::<(), _>(io::ErrorKind::PermissionDenied.into()),
+            passing,
+            |_| panic!("nothing passes here"),
+        );
+        assert_eq!(denied.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
 }

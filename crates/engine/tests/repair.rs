@@ -375,3 +375,32 @@ fn the_registry_page_of_a_service_is_restored_with_it() {
     assert_eq!(start(&pc), Some(unwedge_host::Data::Dword(4)));
     assert!(pc.read(&WinPath::new(r"C:\Windows\Logs\CBS\CBS.log")).unwrap().is_some());
 }
+
+#[test]
+fn pitfall_37_a_file_that_is_deleted_by_name_at_the_next_start_is_told() {
+    let renames = |name: &str| {
+        format!(
+            "{DAMAGED}//- reg \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\"\n\
+             PendingFileRenameOperations = \
+             multi:\"\\??\\C:\\Windows\\SoftwareDistribution\\{name}\" \"\"\n"
+        )
+    };
+    let mut host = pc(&renames(r"Download\a1\a.cab"));
+    let policy = Policy {
+        mark: "0001".to_owned(),
+        forced: vec![unwedge_engine::gate::CheckId::Restart],
+        ..Policy::default()
+    };
+    let mut warned = |host: &mut Fixture| {
+        let before = diagnose(host);
+        let plan = plan(&before, host, &policy);
+        let mut disk = endless();
+        let mut journal = Journal::create(&mut disk, "now", plan.journal_steps()).unwrap();
+        let go_on = &mut |_| ControlFlow::Continue(());
+        carry_out(host, &mut journal, &before, &diagnose, go_on).unwrap().warnings
+    };
+    let warnings = warned(&mut host);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains(r"Download\a1\a.cab"), "{warnings:?}");
+    assert!(warned(&mut pc(&renames(r"elsewhere.log"))).is_empty());
+}

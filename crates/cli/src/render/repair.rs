@@ -40,6 +40,9 @@ pub(crate) fn text(repair: &Repair, argument: &str, journal: &Path) -> String {
     }
     out.push_str(&format!("\n{}", steps(repair)));
     out.push_str(&findings(repair));
+    for warning in &repair.warnings {
+        out.push_str(&format!("\n{}", item("Note: ", "      ", &sentence(warning))));
+    }
     let hint = match &repair.outcome {
         Outcome::Repaired | Outcome::NeedsReboot | Outcome::Stuck { .. } => {
             format!("To take it back: unwedge undo{argument}")
