@@ -353,7 +353,7 @@ pub fn what_stays(change: &Change) -> String {
         Change::Run(Tool::RetryUpdate { kb: None }) => {
             "what Windows Update installed stays installed".to_owned()
         }
-        Change::Run(Tool::WaitForExit { .. }) => change.to_string(),
+        Change::Run(Tool::WaitForExit { .. } | Tool::Discard { .. }) => change.to_string(),
         Change::Run(Tool::AskToClose { image, .. }) => {
             format!("the program {image} stays closed; start it again yourself")
         }

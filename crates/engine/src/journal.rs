@@ -72,6 +72,11 @@ pub enum Event {
         /// Which step.
         step: u32,
     },
+    /// What would take it back has been thrown away, because the user said so.
+    GivenUp {
+        /// Which step.
+        step: u32,
+    },
     /// Taking it back failed: a person must look.
     UndoFailed {
         /// Which step.
@@ -262,9 +267,10 @@ impl Replay {
                 self.closed = Some(outcome.clone());
                 return Ok(());
             }
-            Event::Intended { step, .. } | Event::Done { step, .. } | Event::Skipped { step } => {
-                *step
-            }
+            Event::GivenUp { step }
+            | Event::Intended { step, .. }
+            | Event::Done { step, .. }
+            | Event::Skipped { step } => *step,
             Event::Failed { step, error, cancelled } => {
                 self.is_cancelled |= cancelled;
                 self.failures.push((*step, error.clone()));
@@ -300,6 +306,7 @@ fn next(state: StepState, event: &Event) -> Option<StepState> {
         (Fresh, Event::Skipped { .. }) => Skipped,
         (Fresh, Event::Failed { .. }) => Fresh,
         (InDoubt { undo }, Event::Done { .. }) => Done { undo },
+        (Done { .. }, Event::GivenUp { .. }) => Kept,
         (InDoubt { undo }, Event::Failed { .. }) => Failed { undo },
         (
             InDoubt { undo } | Failed { undo } | Done { undo } | Undoing { undo } | Stuck { undo },

@@ -2,6 +2,7 @@
 //!
 //! No operating system, no printing, no clock of its own.
 
+pub mod clean;
 pub mod collect;
 pub mod diagnose;
 pub mod evidence;

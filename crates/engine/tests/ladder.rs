@@ -9,13 +9,15 @@ use std::io;
 use std::ops::ControlFlow;
 
 use support::{LOCKED, damaged_catalogues, damaged_elsewhere, diagnose};
+use unwedge_engine::clean::{discard, kept};
 use unwedge_engine::execute::Progress;
 use unwedge_engine::gate::CheckId;
-use unwedge_engine::journal::{Journal, Outcome, Store};
+use unwedge_engine::journal::{Journal, Outcome, StepState, Store};
 use unwedge_engine::ladder::Ladder;
 use unwedge_engine::plan::{Plan, Policy};
-use unwedge_engine::repair::{Ended, Repair, carry_out};
-use unwedge_host::{Change, Fixture, ServiceName, Setting};
+use unwedge_engine::repair::{Ended, Repair, carry_out, take_back};
+use unwedge_engine::shelf::Shelf;
+use unwedge_host::{Change, Fixture, Host as _, HostMut as _, ServiceName, Setting};
 
 const DATABASE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
 
@@ -201,4 +203,38 @@ fn a_damaged_database_of_signatures_is_made_anew_with_its_service_stopped_meanwh
     let started = changes.iter().position(|it| it == "start service CryptSvc").unwrap();
     assert!(stopped < moved && moved < started, "{changes:?}");
     assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
+}
+
+#[test]
+fn what_was_kept_is_thrown_away_only_by_its_own_name_and_its_journal_says_so() {
+    let mut pc = Fixture::parse(&damaged_elsewhere()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = Shelf::new(folder.path());
+    let before = diagnose(&pc);
+    let plan = Ladder::new(Policy::default()).plan(&before, &pc, "0001".to_owned());
+    let (_, mut store) = shelf.create(1).unwrap();
+    let mut journal = Journal::create(&mut store, "now", plan.journal_steps()).unwrap();
+    let go_on = &mut |_| ControlFlow::Continue(());
+    carry_out(&mut pc, &mut journal, &before, &diagnose, go_on).unwrap();
+    let all = kept(&pc, &shelf.volumes().unwrap()).unwrap();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(all[0].size_bytes.is_some_and(|it| it > 0), "{all:?}");
+
+    let other = Change::Run(unwedge_host::Tool::Discard { path: all[0].from.clone() });
+    assert!(pc.apply(&other).is_err(), "a folder of Windows is never thrown away");
+
+    let volume = shelf.volumes().unwrap().remove(0);
+    let mut store = volume.store().unwrap();
+    let mut journal = Journal::resume(&mut store, volume.replay.clone());
+    discard(&mut pc, &mut journal, &all[0]).unwrap();
+    assert!(!pc.exists(&all[0].at).unwrap() && pc.exists(&all[0].from).unwrap());
+    let volumes = shelf.volumes().unwrap();
+    assert!(kept(&pc, &volumes).unwrap().is_empty());
+    assert_eq!(volumes[0].replay.closed, Some(Outcome::Repaired));
+    assert_eq!(volumes[0].replay.state(all[0].step), StepState::Kept);
+    // What is left of the repair can still be taken back.
+    let mut store = volumes[0].store().unwrap();
+    let mut journal = Journal::resume(&mut store, volumes[0].replay.clone());
+    let back = take_back(&mut pc, &mut journal, go_on).unwrap();
+    assert!(matches!(back.outcome, Outcome::Kept { .. }), "{:?}", back.outcome);
 }

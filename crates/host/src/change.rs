@@ -83,6 +83,12 @@ pub enum Tool {
         /// Image name.
         image: String,
     },
+    /// Throws away for good what a repair moved aside. Its name must say so: nothing else is ever
+    /// removed.
+    Discard {
+        /// Such as `C:\Windows\SoftwareDistribution.unwedge-0001`.
+        path: WinPath,
+    },
     /// Waits until a process has ended by itself. Nothing is done to it.
     WaitForExit {
         /// The process, as long as it has this image.
@@ -99,7 +105,7 @@ impl Tool {
     #[must_use]
     pub fn leaves_something(&self) -> bool {
         match self {
-            Tool::RetryUpdate { .. } | Tool::AskToClose { .. } => true,
+            Tool::RetryUpdate { .. } | Tool::AskToClose { .. } | Tool::Discard { .. } => true,
             Tool::WaitForExit { .. } => false,
         }
     }
@@ -160,6 +166,7 @@ impl Change {
                     .peekable();
                 Ok(wanted.peek().is_some() && wanted.all(|it| it.state != UpdateState::Pending))
             }
+            Change::Run(Tool::Discard { path }) => Ok(!host.exists(path)?),
             Change::Run(Tool::AskToClose { pid, image } | Tool::WaitForExit { pid, image, .. }) => {
                 let processes = probe::processes(host)?;
                 Ok(!processes
@@ -177,6 +184,13 @@ impl Change {
             Change::Run(_) => false,
         }
     }
+}
+
+/// Whether `path` lies where a repair moved something aside, so that it may be thrown away.
+#[must_use]
+pub fn is_moved_aside(path: &WinPath) -> bool {
+    let mark = path.name().rsplit_once(".unwedge-").map(|(_, mark)| mark);
+    mark.is_some_and(|it| it.len() >= 4 && it.starts_with(|it: char| it.is_ascii_digit()))
 }
 
 /// The present state of whatever `setting` names, from what every host can tell.
@@ -251,6 +265,7 @@ impl fmt::Display for Change {
             Change::Run(Tool::RetryUpdate { kb: None }) => {
                 f.write_str("let Windows Update try again")
             }
+            Change::Run(Tool::Discard { path }) => write!(f, "throw {path} away for good"),
             Change::Run(Tool::WaitForExit { pid, image, .. }) => {
                 write!(f, "wait for {image} (process {pid}) to end")
             }

@@ -250,7 +250,7 @@ mod tests {
         let host = Collected::open(&[folder.path().to_path_buf()]).unwrap();
         let evidence = host.evidence().unwrap();
         let names: Vec<&str> =
-            evidence.iter().map(|item| item.source.rsplit('/').next().unwrap()).collect();
+            evidence.iter().map(|it| it.source.rsplit(['/', '\\']).next().unwrap()).collect();
         assert_eq!(names, ["a.txt", "b.log", "d"]);
         let mut text = String::new();
         host.open_evidence(&evidence[0]).unwrap().read_to_string(&mut text).unwrap();

@@ -270,6 +270,11 @@ impl<H: Host> HostMut for Overlay<H> {
                 self.installed.push(kb.clone());
                 Ok(())
             }
+            Change::Run(Tool::Discard { path }) => {
+                let nowhere = WinPath::new(&format!("{path}\0"));
+                self.moves.push((path.clone(), nowhere));
+                Ok(())
+            }
             Change::Run(Tool::AskToClose { pid, .. } | Tool::WaitForExit { pid, .. }) => {
                 self.closed.insert(*pid);
                 Ok(())

@@ -1,6 +1,7 @@
 //! What unwedge can be asked to do: one file a command.
 
 pub(crate) mod allowed;
+pub(crate) mod clean;
 pub(crate) mod collect;
 pub(crate) mod decode;
 pub(crate) mod diagnose;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Undo(undo::UndoArgs),
     Recover(recover::RecoverArgs),
     History(history::HistoryArgs),
+    Clean(clean::CleanArgs),
     Collect(collect::CollectArgs),
 }
 
@@ -44,6 +46,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Undo(args) => undo::run(&args),
         Command::Recover(args) => recover::run(&args),
         Command::History(args) => history::run(args),
+        Command::Clean(args) => clean::run(&args),
         Command::Collect(args) => collect::run(&args),
     }
 }

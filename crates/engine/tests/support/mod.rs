@@ -205,8 +205,9 @@ fn beside(damaged: &str, more: &str) -> String {
          \\\\?\\{damaged} [HRESULT = 0x80070570 - ERROR_FILE_CORRUPT]\n2026-01-02 10:11:12, "
     );
     let text = text.replacen("2026-01-02 10:11:12, ", &line, 1);
+    let folder = WinPath::new(damaged).parent().expect("a file lies in a folder");
     format!(
-        "{text}//- folder C:\\Windows\\SoftwareDistribution\\Download\n\
+        "{text}//- folder {folder}\n//- folder C:\\Windows\\SoftwareDistribution\\Download\n\
          //- absent C:\\Windows\\SoftwareDistribution.unwedge-*\n{more}"
     )
 }

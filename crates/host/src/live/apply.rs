@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use windows::Win32::Foundation::{
-    ERROR_ALREADY_EXISTS, ERROR_FILE_NOT_FOUND, ERROR_REPARSE_POINT_ENCOUNTERED,
+    ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS, ERROR_FILE_NOT_FOUND,
+    ERROR_REPARSE_POINT_ENCOUNTERED,
 };
 use windows::Win32::Storage::FileSystem::{
     FILE_ATTRIBUTE_REPARSE_POINT, MOVEFILE_WRITE_THROUGH, MoveFileExW,
@@ -16,7 +17,7 @@ use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
 use super::{control, wait};
-use crate::change::known_service;
+use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
     Tool, Watch, WinPath,
@@ -53,6 +54,7 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
             }
             move_aside(pc, from, to)
         }
+        Change::Run(Tool::Discard { path }) => discard(pc, path),
         Change::Run(Tool::WaitForExit { seconds, .. }) => {
             wait::until_true(pc, change, Duration::from_secs((*seconds).into()), watch)
         }
@@ -114,6 +116,35 @@ fn move_aside(pc: &Live, from: &WinPath, to: &WinPath) -> Result<()> {
     unsafe { MoveFileExW(wide_from, wide_to, MOVEFILE_WRITE_THROUGH) }
         .map_err(|error| refused(OP, from, &error))?;
     if pc.exists(to)? { Ok(()) } else { Err(ignored(OP, from, to)) }
+}
+
+/// Removes what a repair moved aside, and nothing else; links in it are removed, not followed.
+fn discard(pc: &Live, path: &WinPath) -> Result<()> {
+    use std::os::windows::ffi::OsStringExt;
+    const OP: &str = "throw away";
+    if !is_moved_aside(path) {
+        return Err(HostError::win32(OP, path, ERROR_ACCESS_DENIED.0));
+    }
+    if !pc.exists(path)? {
+        return Ok(());
+    }
+    no_link(pc, path)?;
+    let wide = name::verbatim(path, &pc.files.windows);
+    let wide = wide.ok_or_else(|| HostError::not_collected(OP, path))?;
+    let native = std::path::PathBuf::from(std::ffi::OsString::from_wide(&wide));
+    let done = match native.is_dir() {
+        true => std::fs::remove_dir_all(&native),
+        false => std::fs::remove_file(&native),
+    };
+    done.map_err(|error| HostError {
+        op: OP,
+        subject: path.to_string(),
+        kind: error.raw_os_error().map_or_else(
+            || HostErrorKind::Io(error.to_string()),
+            |code| HostErrorKind::Win32(code.cast_unsigned()),
+        ),
+    })?;
+    if pc.exists(path)? { Err(ignored(OP, path, &"as before")) } else { Ok(()) }
 }
 
 /// Fails if the path or a folder above it is a link or any other reparse point.
