@@ -38,10 +38,23 @@ pub(crate) fn named(pc: Option<&Path>) -> anyhow::Result<Named> {
 /// Opens a PC to read it.
 pub(crate) fn open(named: &Named) -> anyhow::Result<Box<dyn Host>> {
     match named {
-        Named::This => Ok(Box::new(Live::open()?)),
+        Named::This => Ok(Box::new(this_pc()?)),
         Named::Fixture(path) => Ok(Box::new(open_fixture(path)?)),
         Named::Collected(path) => Ok(Box::new(Collected::open(std::slice::from_ref(path))?)),
     }
+}
+
+/// The first argument that makes this program a helper of itself, which answers about the files
+/// that processes have open; no command of a person.
+#[cfg(windows)]
+pub(crate) const HELPER: &str = "--answer-about-open-files";
+
+/// The PC this program runs on, of which it can be asked too who holds what.
+fn this_pc() -> anyhow::Result<Live> {
+    let live = Live::open()?;
+    #[cfg(windows)]
+    let live = live.with_helper(unwedge_host::live::holder::Helper::this_program(HELPER)?);
+    Ok(live)
 }
 
 /// Opens all that lies at `paths` as evidence from one PC.

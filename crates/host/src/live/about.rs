@@ -5,8 +5,8 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use windows::Win32::Foundation::{HANDLE, LUID};
 use windows::Win32::Security::{
     AdjustTokenPrivileges, GetTokenInformation, LUID_AND_ATTRIBUTES, LookupPrivilegeValueW,
-    SE_BACKUP_NAME, SE_PRIVILEGE_ENABLED, TOKEN_ACCESS_MASK, TOKEN_ADJUST_PRIVILEGES,
-    TOKEN_ELEVATION, TOKEN_PRIVILEGES, TOKEN_QUERY, TokenElevation,
+    SE_BACKUP_NAME, SE_DEBUG_NAME, SE_PRIVILEGE_ENABLED, TOKEN_ACCESS_MASK,
+    TOKEN_ADJUST_PRIVILEGES, TOKEN_ELEVATION, TOKEN_PRIVILEGES, TOKEN_QUERY, TokenElevation,
 };
 use windows::Win32::System::SystemInformation::{GetSystemWindowsDirectoryW, OSVERSIONINFOW};
 use windows::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
@@ -46,10 +46,19 @@ pub(super) fn windows_folder() -> String {
 
 /// Lets this program read what its user may make backups of; nothing for a user who may not.
 pub(super) fn read_as_backup() {
+    use_privilege(SE_BACKUP_NAME);
+}
+
+/// Lets this process look into those of others, where its user may.
+pub(super) fn look_into_processes() {
+    use_privilege(SE_DEBUG_NAME);
+}
+
+fn use_privilege(name: PCWSTR) {
     let Some(token) = own_token(TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY) else { return };
     let mut id = LUID::default();
     // SAFETY: the name is a constant of Windows; `id` is ours.
-    if unsafe { LookupPrivilegeValueW(PCWSTR::null(), SE_BACKUP_NAME, &mut id) }.is_err() {
+    if unsafe { LookupPrivilegeValueW(PCWSTR::null(), name, &mut id) }.is_err() {
         return;
     }
     let privileges = TOKEN_PRIVILEGES {

@@ -25,6 +25,8 @@ mod facts;
 mod file;
 #[cfg(windows)]
 mod filter;
+#[cfg(any(windows, test))]
+pub mod holder;
 #[cfg(windows)]
 mod library;
 #[cfg(windows)]

@@ -10,7 +10,7 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts, start};
+use super::{about, apply, evidence, facts, holder, start};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
     ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
@@ -24,6 +24,8 @@ pub struct Live {
     pub(super) registry: Registry,
     /// Asked for when a service is first asked for; forgotten when something is changed.
     needed: Mutex<Option<Needed>>,
+    /// Asks what may never be answered; without it nobody can be asked who holds what.
+    helper: Option<holder::Helper>,
 }
 
 impl Live {
@@ -37,7 +39,14 @@ impl Live {
             files: Files { windows: about::windows_folder() },
             registry,
             needed: Mutex::new(None),
+            helper: None,
         })
+    }
+
+    /// The same PC, of which it can also be asked who holds what.
+    #[must_use]
+    pub fn with_helper(self, helper: holder::Helper) -> Live {
+        Live { helper: Some(helper), ..self }
     }
 
     fn free_bytes(&self) -> Result<u64> {
@@ -104,6 +113,10 @@ impl Host for Live {
         // The volume of Windows need not be C:.
         if *probe == Probe::FreeSpace {
             return Ok(ProbeOutput::FreeSpace { free_bytes: self.free_bytes()? });
+        }
+        if let (Probe::Holders { paths }, Some(helper)) = (probe, &self.helper) {
+            let found = holder::find(&self.files, &self.registry, helper, paths);
+            return found.map(ProbeOutput::Holders);
         }
         facts::answer(self, probe)
             .unwrap_or_else(|| Err(HostError::not_collected("ask for", &format!("{probe:?}"))))

@@ -31,10 +31,17 @@ type QueryProcess = unsafe extern "system" fn(HANDLE, u32, *mut c_void, u32, *mu
 
 /// All processes, with what each lets others know of it.
 pub(super) fn all() -> Result<Vec<Process>> {
-    let services = by_process();
+    Ok(described(&running()?, &by_process()))
+}
+
+/// What each of these processes lets others know of it.
+pub(super) fn described(
+    running: &[Running],
+    services: &BTreeMap<u32, Vec<ServiceName>>,
+) -> Vec<Process> {
     let query = query_process().ok();
     let mut users = BTreeMap::new();
-    let described = running()?.into_iter().map(|it| {
+    let described = running.iter().map(|it| {
         let mut process = Process {
             began: Some(it.began),
             parent: Some(it.parent),
@@ -42,7 +49,7 @@ pub(super) fn all() -> Result<Vec<Process>> {
             services: services.get(&it.pid).cloned().unwrap_or_default(),
             ..Process::of(it.pid, it.image.clone())
         };
-        if let Ok(open) = open(&it) {
+        if let Ok(open) = open(it) {
             process.path = path(&open);
             process.user = user(&open, &mut users);
             process.is_protected = query.and_then(|query| is_protected(query, &open));
@@ -50,7 +57,7 @@ pub(super) fn all() -> Result<Vec<Process>> {
         }
         process
     });
-    Ok(described.collect())
+    described.collect()
 }
 
 /// The services that run in each process.
