@@ -23,5 +23,6 @@ pub mod shelf;
 pub mod timeline;
 pub mod verify;
 pub mod watch;
+pub mod who;
 
 pub use knowledge::services;

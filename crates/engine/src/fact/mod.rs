@@ -7,7 +7,7 @@ mod part;
 mod read;
 mod scan;
 mod series;
-mod state;
+pub(crate) mod state;
 mod store;
 pub(crate) mod suspects;
 mod system;

@@ -12,7 +12,7 @@ use crate::report::{Category, GapNote, SubjectKind};
 use crate::rule::{Predicate, RegistryMust, RegistryTest, RegistryWord, Rule, RuleSet};
 
 /// What Windows Update and servicing write to; holders of it matter although no log names them.
-const UPDATE_PATHS: [&str; 4] = [
+pub(crate) const UPDATE_PATHS: [&str; 4] = [
     r"C:\Windows\SoftwareDistribution",
     r"C:\Windows\System32\catroot2",
     r"C:\Windows\System32\config\COMPONENTS",

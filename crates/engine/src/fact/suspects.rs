@@ -306,7 +306,7 @@ fn image_of(name: &str) -> String {
     if is_path(bare) || bare.starts_with('\\') { image.to_owned() } else { bare.to_owned() }
 }
 
-fn is_of_updates(name: &str) -> bool {
+pub(crate) fn is_of_updates(name: &str) -> bool {
     let with = |ending: &str| format!("{}{ending}", name.to_ascii_lowercase());
     OF_UPDATES.iter().any(|own| with("") == *own || with(".exe") == *own || with(".dll") == *own)
         || services::get(name)
@@ -318,7 +318,7 @@ fn is_path(text: &str) -> bool {
     text.as_bytes().get(1..3) == Some(br":\") || text.starts_with(r"\\?\")
 }
 
-fn is_within_windows(path: &str) -> bool {
+pub(crate) fn is_within_windows(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     path.get(1..).is_some_and(|path| path.starts_with(r":\windows\"))
 }
