@@ -8,8 +8,8 @@ use crate::render::style::WRONG;
 /// The numbers, as `--help` shows them.
 pub(crate) const IN_HELP: &str = "\
 Exit status:
-  0  healthy, recovered, repaired or undone
-  1  updates fail
+  0  healthy, recovered, repaired or undone; nobody holds it
+  1  updates fail; somebody holds it
   2  could not do what was asked (bad input, no such file)
   3  too little could be read to tell
   4  refused: not consented to, not possible safely, or somebody else is at it
@@ -20,9 +20,9 @@ Exit status:
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done; for a diagnosis: healthy or recovered.
+    /// Done; for a diagnosis: healthy or recovered; for `who`: nobody.
     Ok = 0,
-    /// Updates fail; for a repair: it was taken back and they still do.
+    /// Updates fail; for a repair: it was taken back and they still do; for `who`: somebody.
     Failing = 1,
     /// The program could not do what it was asked.
     Error = 2,

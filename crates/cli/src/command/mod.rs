@@ -13,6 +13,7 @@ pub(crate) mod recover;
 pub(crate) mod timeline;
 pub(crate) mod undo;
 pub(crate) mod watch;
+pub(crate) mod who;
 
 use crate::exit::Exit;
 
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Decode(decode::DecodeArgs),
     Timeline(Box<timeline::TimelineArgs>),
     Watch(watch::WatchArgs),
+    Who(who::WhoArgs),
     Plan(plan::PlanArgs),
     Fix(fix::FixArgs),
     Undo(undo::UndoArgs),
@@ -41,6 +43,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Decode(args) => decode::run(&args),
         Command::Timeline(args) => timeline::run(*args),
         Command::Watch(args) => watch::run(&args),
+        Command::Who(args) => who::run(&args),
         Command::Plan(args) => plan::run(args),
         Command::Fix(args) => fix::run(args),
         Command::Undo(args) => undo::run(&args),

@@ -10,6 +10,7 @@ pub(crate) mod repair;
 pub(crate) mod style;
 pub(crate) mod timeline;
 pub(crate) mod watch;
+pub(crate) mod who;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

@@ -209,13 +209,13 @@ pub struct Gap {
 }
 
 impl Conflict {
-    /// Whether others are kept from something.
-    #[must_use]
-    pub fn is_in_the_way(&self) -> bool {
+    /// How much others are kept from: 0 for reading or writing it, 1 for less, 2 for nothing.
+    pub(super) fn rank(&self) -> u8 {
         match self {
-            Conflict::Sharing { .. } | Conflict::ByteRange { .. } => true,
-            Conflict::DeletePending | Conflict::MappedData => true,
-            Conflict::MappedImage | Conflict::Oplock | Conflict::None | Conflict::Unknown => false,
+            Conflict::Sharing { others_may_read: true, others_may_write: true, .. } => 1,
+            Conflict::Sharing { .. } | Conflict::ByteRange { .. } | Conflict::DeletePending => 0,
+            Conflict::MappedData | Conflict::MappedImage | Conflict::Unknown => 1,
+            Conflict::Oplock | Conflict::None => 2,
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn ask(host: &dyn Host, paths: &[WinPath]) -> Answer {
     let mut holders: Vec<Holder> = found.holders.iter().map(|it| holder(host, it)).collect();
     holders.sort_by_cached_key(|it| {
         let pid = it.process.as_ref().map_or(0, |it| it.pid);
-        (!it.counts, !it.conflict.is_in_the_way(), it.certainty, pid, it.path.to_lowercase())
+        (!it.counts, it.conflict.rank(), it.certainty, pid, it.path.to_lowercase())
     });
     Answer {
         schema: SCHEMA,
