@@ -92,7 +92,7 @@ impl Named {
     pub(crate) fn chart(&self) -> anyhow::Result<Chart> {
         match self {
             Named::This => {
-                Live::open()?;
+                this_pc()?;
                 Ok(Chart {
                     shelf: Shelf::new(&state::folder()?),
                     name: "this PC".to_owned(),
@@ -113,7 +113,7 @@ impl Named {
     /// Opens a PC to change it.
     pub(crate) fn patient(&self) -> anyhow::Result<Patient> {
         match self {
-            Named::This => Ok(Patient::This(Box::new(Live::open()?))),
+            Named::This => Ok(Patient::This(Box::new(this_pc()?))),
             Named::Fixture(path) => Ok(Patient::Fixture(Box::new(open_fixture(path)?))),
             Named::Collected(path) => bail!("{} is evidence from a PC", path.display()),
         }
