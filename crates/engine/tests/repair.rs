@@ -391,7 +391,7 @@ fn pitfall_37_a_file_that_is_deleted_by_name_at_the_next_start_is_told() {
         forced: vec![unwedge_engine::gate::CheckId::Restart],
         ..Policy::default()
     };
-    let mut warned = |host: &mut Fixture| {
+    let warned = |host: &mut Fixture| {
         let before = diagnose(host);
         let plan = plan(&before, host, &policy);
         let mut disk = endless();
