@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use unwedge_host::probe::{Conflict, Holder, Probe, ProbeOutput};
+use unwedge_host::probe::{Conflict, Hold, Holder, Probe, ProbeOutput};
 use unwedge_host::service::StartType;
 use unwedge_host::{Data, Host, HostError, HostErrorKind, Key, KeyPath, ServiceName, WinPath};
 
@@ -207,12 +207,13 @@ fn printed_service(facts: &Facts, name: &str) -> Option<ServiceFact> {
 
 fn holders(host: &dyn Host, facts: &mut Facts) {
     let mut paths: Vec<WinPath> = UPDATE_PATHS.iter().map(|path| WinPath::new(path)).collect();
-    let named = facts.sightings.values().flat_map(|series| series.iter());
-    let files = named.flat_map(|sighting| &sighting.subjects).filter(|subject| {
+    let sightings = facts.sightings.values().flat_map(|series| series.iter());
+    let files = sightings.flat_map(|sighting| &sighting.subjects).filter(|subject| {
         subject.kind == SubjectKind::File && subject.name.as_bytes().get(1) == Some(&b':')
     });
-    for file in files {
-        let path = WinPath::new(&file.name);
+    let mut named = BTreeSet::new();
+    for path in files.map(|file| WinPath::new(&file.name)) {
+        named.insert(path.clone());
         if paths.len() < MOST_PATHS && !paths.iter().any(|known| path.is_within(known)) {
             paths.push(path);
         }
@@ -220,7 +221,7 @@ fn holders(host: &dyn Host, facts: &mut Facts) {
     match host.probe(&Probe::Holders { paths }) {
         Ok(ProbeOutput::Holders(found)) => {
             facts.holders_complete = Some(found.complete);
-            let in_the_way = found.holders.iter().filter(|it| is_in_the_way(it));
+            let in_the_way = found.holders.iter().filter(|it| is_in_the_way(it, &named));
             facts.holders.extend(in_the_way.map(told));
         }
         Ok(_) => {}
@@ -240,8 +241,16 @@ fn told(holder: &Holder) -> HolderFact {
 }
 
 /// Whoever has a file open and keeps nobody out, or only may have it, caused nothing.
-fn is_in_the_way(holder: &Holder) -> bool {
-    holder.process.is_some() && !matches!(holder.conflict, Conflict::None | Conflict::Unknown)
+fn is_in_the_way(holder: &Holder, named: &BTreeSet<WinPath>) -> bool {
+    // Nearly every program has some library of WinSxS loaded, and Windows loads the hive of its
+    // components whenever it services them: only of a file that failed is that worth telling.
+    match (&holder.hold, &holder.conflict) {
+        _ if holder.process.is_none() => false,
+        (Hold::Hive { key }, _) => !key.folded().ends_with(r"\machine\components"),
+        (_, Conflict::None | Conflict::Unknown) => false,
+        (_, Conflict::MappedImage | Conflict::Oplock) => named.contains(&holder.path),
+        _ => true,
+    }
 }
 
 /// Evidence that was brought cannot tell the present state; that goes without saying.

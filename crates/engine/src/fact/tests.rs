@@ -4,9 +4,9 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use proptest::prelude::*;
 use unwedge_formats::evtx::{Event, EvtxBuilder};
-use unwedge_host::{About, Evidence, Host, HostError, ReadSeek};
+use unwedge_host::{About, Evidence, Fixture, Host, HostError, ReadSeek};
 
-use super::{Facts, observe_in_blocks, read};
+use super::{Facts, observe, observe_in_blocks, read};
 use crate::diagnose::diagnose;
 use crate::report::{Diagnosis, GapNote};
 use crate::rule::{Rule, RuleSet};
@@ -355,4 +355,18 @@ fn all_events_of_a_log_that_is_read_on_two_threads_are_seen() {
     assert_eq!(sighted(&facts), (1..=CHUNKS).collect::<Vec<_>>());
     assert_eq!((facts.sources[0].lines, facts.sources[0].size_bytes), (CHUNKS, bytes.len() as u64));
     assert_eq!(gap(&facts).2, "cut off in the middle");
+}
+
+#[test]
+fn what_everyone_has_loaded_is_in_nobodys_way() {
+    let host = Fixture::parse(
+        "//- process 4 System\n//- process 600 shell.exe\n\
+         //- holder process=600 path=C:\\Windows\\WinSxS\\part\\a.dll how=image\n\
+         //- holder process=4 path=C:\\Windows\\System32\\config\\COMPONENTS \
+         hive=\\REGISTRY\\MACHINE\\COMPONENTS\n\
+         //- holder process=600 path=C:\\Windows\\WinSxS\\part\\b.dll share=none\n",
+    );
+    let facts = observe(&host.unwrap(), &RuleSet::built_in());
+    let held: Vec<&str> = facts.holders.iter().map(|it| it.path.name()).collect();
+    assert_eq!(held, ["b.dll"]);
 }
