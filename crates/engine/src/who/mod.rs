@@ -79,7 +79,7 @@ fn told(found: &Holders, holders: &[Holder]) -> Told {
     let may_hold = |it: &Holder| matches!(it.hold, Hold::Filter { .. });
     if holders.iter().any(|it| it.counts) {
         Told::Somebody
-    } else if found.complete && found.gaps.is_empty() && !holders.iter().any(may_hold) {
+    } else if found.complete && !holders.iter().any(may_hold) {
         Told::Nobody
     } else {
         Told::CouldNotTell

@@ -314,9 +314,11 @@ impl Search<'_> {
             witnesses: it.witnesses,
         };
         let mut holders: Vec<Holder> = found.into_iter().map(holder).collect();
+        let unexplained = self.unexplained(&holders, tried);
+        let is_complete = unexplained.is_empty() && self.is_complete(&holders, tried);
+        holders.extend(self.filters(&unexplained));
+        // A task that does not run holds nothing: not to know of tasks leaves nobody out.
         holders.extend(self.tasks());
-        holders.extend(self.filters(&holders, tried));
-        let is_complete = self.is_complete(&holders, tried);
         let not_inspected = self
             .unseen
             .iter()
@@ -382,25 +384,29 @@ impl Search<'_> {
         found
     }
 
-    /// Who may hold, in the kernel, a file that is shut and that nobody is seen to hold.
-    fn filters(&mut self, holders: &[Holder], tried: &BTreeMap<WinPath, Tried>) -> Vec<Holder> {
+    /// Files that are shut, though nobody is seen to shut them.
+    fn unexplained(
+        &self,
+        holders: &[Holder],
+        tried: &BTreeMap<WinPath, Tried>,
+    ) -> Vec<(usize, WinPath)> {
         let explains = |it: &Holder| it.excludes() || it.pins() || it.hold == Hold::Image;
-        let unexplained: Vec<(usize, &WinPath)> = self
-            .targets
-            .iter()
-            .enumerate()
-            .filter_map(|(at, target)| {
-                let path = target.names.first()?;
-                let it = tried.get(path)?;
-                let shut = [it.read, it.write, it.delete].contains(&Some(false))
-                    || !it.ranges.is_empty()
-                    || it.delete_pending;
-                let is_explained = holders
-                    .iter()
-                    .any(|holder| target.names.contains(&holder.path) && explains(holder));
-                (shut && !is_explained).then_some((at, path))
-            })
-            .collect();
+        let targets = self.targets.iter().enumerate().filter_map(|(at, target)| {
+            let path = target.names.first()?;
+            let it = tried.get(path)?;
+            let shut = [it.read, it.write, it.delete].contains(&Some(false))
+                || !it.ranges.is_empty()
+                || it.delete_pending;
+            let is_explained = holders
+                .iter()
+                .any(|holder| target.names.contains(&holder.path) && explains(holder));
+            (shut && !is_explained).then(|| (at, path.clone()))
+        });
+        targets.collect()
+    }
+
+    /// Who may hold these in the kernel, where no handle shows.
+    fn filters(&mut self, unexplained: &[(usize, WinPath)]) -> Vec<Holder> {
         if unexplained.is_empty() {
             return Vec::new();
         }
@@ -416,7 +422,7 @@ impl Search<'_> {
             for filter in &filters {
                 found.push(Holder {
                     path: path.clone(),
-                    asked: self.paths[question].clone(),
+                    asked: self.paths[*question].clone(),
                     hold: Hold::Filter {
                         name: filter.name.clone(),
                         altitude: filter.altitude.clone(),
