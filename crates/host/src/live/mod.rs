@@ -32,6 +32,8 @@ mod library;
 #[cfg(windows)]
 mod limit;
 #[cfg(windows)]
+mod logon;
+#[cfg(windows)]
 mod management;
 #[cfg(any(windows, test))]
 mod name;
@@ -49,6 +51,8 @@ mod refusal;
 mod registry;
 #[cfg(windows)]
 mod restore_point;
+#[cfg(any(windows, test))]
+mod retry;
 #[cfg(any(windows, test))]
 mod returned;
 #[cfg(windows)]

@@ -1,7 +1,6 @@
 //! What Windows says when it refuses, as an error that says on what.
 
 use windows::Win32::Foundation::WIN32_ERROR;
-use windows::core::HRESULT;
 
 use crate::{HostError, HostErrorKind};
 
@@ -14,7 +13,7 @@ pub(super) fn refused(
     subject: &(impl ToString + ?Sized),
     error: &windows::core::Error,
 ) -> HostError {
-    HostError { op, subject: subject.to_string(), kind: kind(error.code()) }
+    HostError { op, subject: subject.to_string(), kind: kind_of(error.code().0.cast_unsigned()) }
 }
 
 /// Turns a returned Win32 code into a result about `subject`.
@@ -31,11 +30,11 @@ pub(super) fn checked(
 
 /// Whether a call failed with this Win32 code.
 pub(super) fn is(error: &windows::core::Error, code: WIN32_ERROR) -> bool {
-    kind(error.code()) == HostErrorKind::Win32(code.0)
+    kind_of(error.code().0.cast_unsigned()) == HostErrorKind::Win32(code.0)
 }
 
-fn kind(code: HRESULT) -> HostErrorKind {
-    let code = code.0.cast_unsigned();
+/// What an `HRESULT` says: the Win32 code in it, if it holds one.
+pub(super) fn kind_of(code: u32) -> HostErrorKind {
     match code & 0xffff_0000 {
         FROM_WIN32 => HostErrorKind::Win32(code & 0xffff),
         _ => HostErrorKind::Com(code),

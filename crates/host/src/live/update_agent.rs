@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use windows::Win32::System::UpdateAgent::{
     AutomaticUpdates as AutomaticUpdatesClass, IAutomaticUpdates2, ISystemInformation, IUpdate,
-    IUpdate2, IUpdateHistoryEntry, IUpdateSearcher, IUpdateService2, IUpdateServiceManager,
-    IUpdateSession, IWindowsUpdateAgentInfo, SystemInformation, UpdateServiceManager,
-    UpdateSession, WindowsUpdateAgentInfo,
+    IUpdate2, IUpdate3, IUpdateCollection, IUpdateHistoryEntry, IUpdateSearcher, IUpdateService2,
+    IUpdateServiceManager, IUpdateSession, IWindowsUpdateAgentInfo, SystemInformation,
+    UpdateServiceManager, UpdateSession, WindowsUpdateAgentInfo, utDriver,
 };
 use windows::Win32::System::Variant::VARIANT;
 use windows::core::{BSTR, Interface};
@@ -15,6 +15,7 @@ use windows::core::{BSTR, Interface};
 use super::com::{self, LIMIT};
 use super::limit::Asked;
 use super::refusal::refused;
+use super::retry::choice::Offered;
 use crate::Result;
 use crate::probe::{
     AutomaticUpdates, Deed, DeedResult, HistoryEntry, Part, Update, UpdateAgent, UpdateService,
@@ -59,7 +60,7 @@ pub(super) fn updates() -> Result<Vec<Update>> {
     com::ask("ask", SUBJECT, SEARCH_LIMIT, || {
         let mut found = search("IsInstalled=0 and IsHidden=0")?;
         found.extend(search("IsInstalled=1")?);
-        Ok(found)
+        Ok(found.into_iter().filter_map(update_of).collect())
     })
     .wait()
 }
@@ -91,10 +92,16 @@ fn restart_required() -> Result<bool> {
     Ok(told(unsafe { system.RebootRequired() })?.as_bool())
 }
 
-fn searcher() -> Result<IUpdateSearcher> {
+/// What everything is asked through.
+pub(super) fn session() -> Result<IUpdateSession> {
     let session: IUpdateSession = com::create(SUBJECT, &UpdateSession)?;
     // SAFETY: the name lives as long as the call. Without it Windows calls us by our file.
     let _ = unsafe { session.SetClientApplicationID(&BSTR::from("unwedge")) };
+    Ok(session)
+}
+
+fn searcher() -> Result<IUpdateSearcher> {
+    let session = session()?;
     // SAFETY: nothing is given to the call.
     told(unsafe { session.CreateUpdateSearcher() })
 }
@@ -106,7 +113,8 @@ fn history_count() -> Result<u32> {
     Ok(u32::try_from(count).unwrap_or(0))
 }
 
-fn history() -> Result<Vec<HistoryEntry>> {
+/// Its history, newest first.
+pub(super) fn history() -> Result<Vec<HistoryEntry>> {
     let searcher = searcher()?;
     // SAFETY: nothing is given to the call.
     let total = told(unsafe { searcher.GetTotalHistoryCount() })?;
@@ -211,7 +219,7 @@ fn services() -> Result<Vec<UpdateService>> {
 }
 
 /// What the store of updates says; no server is asked.
-fn search(criteria: &str) -> Result<Vec<Update>> {
+pub(super) fn search(criteria: &str) -> Result<Vec<Offered>> {
     let searcher = searcher()?;
     // SAFETY: one flag is given to the call.
     told(unsafe { searcher.SetOnline(false.into()) })?;
@@ -219,23 +227,46 @@ fn search(criteria: &str) -> Result<Vec<Update>> {
     let result = told(unsafe { searcher.Search(&BSTR::from(criteria)) })?;
     // SAFETY: nothing is given to the call.
     let updates = told(unsafe { result.Updates() })?;
+    each(&updates, |update| offered_of(&update))
+}
+
+/// Reads each update of a collection.
+pub(super) fn each<T>(
+    updates: &IUpdateCollection,
+    read: impl Fn(IUpdate) -> Result<T>,
+) -> Result<Vec<T>> {
     // SAFETY: nothing is given to the call.
     let count = told(unsafe { updates.Count() })?;
     let mut found = Vec::new();
     for index in 0..count.min(MOST_UPDATES) {
         // SAFETY: the number is below the count.
-        let update = told(unsafe { updates.get_Item(index) })?;
-        found.extend(update_of(&update)?);
+        found.push(read(told(unsafe { updates.get_Item(index) })?)?);
     }
     Ok(found)
 }
 
-/// `None` for an update without a KB number, which cannot be named.
-fn update_of(update: &IUpdate) -> Result<Option<Update>> {
+/// What an update says of itself.
+pub(super) fn offered_of(update: &IUpdate) -> Result<Offered> {
     // SAFETY: nothing is given to the call.
     let title = told(unsafe { update.Title() })?.to_string();
     // SAFETY: nothing is given to the call.
+    let identity = told(unsafe { update.Identity() })?;
+    // SAFETY: nothing is given to the call.
+    let id = told(unsafe { identity.UpdateID() })?.to_string();
+    // SAFETY: nothing is given to the call.
+    let revision = told(unsafe { identity.RevisionNumber() })?;
+    // SAFETY: nothing is given to the call.
     let is_installed = told(unsafe { update.IsInstalled() })?.as_bool();
+    // SAFETY: nothing is given to the call.
+    let is_downloaded = unsafe { update.IsDownloaded() }.is_ok_and(|it| it.as_bool());
+    // SAFETY: nothing is given to the call.
+    let is_licence_accepted = unsafe { update.EulaAccepted() }.is_ok_and(|it| it.as_bool());
+    // SAFETY: nothing is given to the call.
+    let kind = unsafe { update.Type() }.ok();
+    // SAFETY: nothing is given to the call.
+    let behavior = unsafe { update.InstallationBehavior() }.ok();
+    // SAFETY: nothing is given to the call.
+    let asks = behavior.and_then(|it| unsafe { it.CanRequestUserInput() }.ok());
     // SAFETY: nothing is given to the call.
     let numbers = unsafe { update.KBArticleIDs() }.ok();
     // SAFETY: the first of a list; an empty one gives an error.
@@ -245,10 +276,33 @@ fn update_of(update: &IUpdate) -> Result<Option<Update>> {
     let newer = update.cast::<IUpdate2>().ok();
     // SAFETY: nothing is given to the call.
     let restart = newer.and_then(|it| unsafe { it.RebootRequired() }.ok());
-    let state = match (is_installed, restart.is_some_and(|it| it.as_bool())) {
+    let newest = update.cast::<IUpdate3>().ok();
+    // SAFETY: nothing is given to the call.
+    let optional = newest.and_then(|it| unsafe { it.BrowseOnly() }.ok());
+    Ok(Offered {
+        id,
+        revision: u32::try_from(revision).unwrap_or(0),
+        title,
+        kb,
+        is_installed,
+        needs_restart: restart.is_some_and(|it| it.as_bool()),
+        is_driver: kind == Some(utDriver),
+        is_optional: optional.is_some_and(|it| it.as_bool()),
+        is_downloaded,
+        is_licence_accepted,
+        asks_a_person: asks.is_some_and(|it| it.as_bool()),
+    })
+}
+
+/// `None` for an update without a KB number, which cannot be named, and for one that is pending and
+/// left to a person or to the makers of a device: nothing waits for that.
+fn update_of(offered: Offered) -> Option<Update> {
+    let state = match (offered.is_installed, offered.needs_restart) {
         (_, true) => UpdateState::InstalledAfterRestart,
         (true, false) => UpdateState::Installed,
         (false, false) => UpdateState::Pending,
     };
-    Ok(kb.map(|kb| Update { kb, title: Some(title), state }))
+    let is_told = state != UpdateState::Pending || offered.is_for_windows();
+    let kb = offered.kb.filter(|_| is_told)?;
+    Some(Update { kb, title: Some(offered.title), state })
 }
