@@ -88,13 +88,22 @@ pub(crate) struct Chart {
 }
 
 impl Named {
-    /// The journals of a PC that can be changed.
+    /// The journals of a PC that is going to be changed.
     pub(crate) fn chart(&self) -> anyhow::Result<Chart> {
+        self.chart_in(state::folder)
+    }
+
+    /// The journals of a PC, if there are any; nothing is made for them.
+    pub(crate) fn chart_to_read(&self) -> anyhow::Result<Chart> {
+        self.chart_in(state::place)
+    }
+
+    fn chart_in(&self, place: fn() -> unwedge_host::Result<PathBuf>) -> anyhow::Result<Chart> {
         match self {
             Named::This => {
                 this_pc()?;
                 Ok(Chart {
-                    shelf: Shelf::new(&state::folder()?),
+                    shelf: Shelf::new(&place()?),
                     name: "this PC".to_owned(),
                     argument: String::new(),
                 })

@@ -41,7 +41,7 @@ struct Past {
 
 /// Runs the command.
 pub(crate) fn run(args: HistoryArgs) -> anyhow::Result<Exit> {
-    let chart = named(args.pc.as_deref())?.chart()?;
+    let chart = named(args.pc.as_deref())?.chart_to_read()?;
     let volumes = chart.shelf.volumes()?;
     if args.json {
         let repairs = volumes.iter().map(|it| Past {

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &UndoArgs) -> anyhow::Result<Exit> {
         render::be_silent();
     }
     let (named, wanted) = target(args.what.as_deref())?;
-    let chart = named.chart()?;
+    let chart = named.chart_to_read()?;
     if !chart.shelf.exists() {
         render::say(&format!("No repair was ever made on {}.", chart.name));
         return Ok(Exit::Ok);
@@ -182,6 +182,6 @@ fn target(what: Option<&Path>) -> anyhow::Result<(Named, Option<u32>)> {
 }
 
 fn is_this_pc(folder: &Path) -> bool {
-    let own = unwedge_host::live::Live::open().ok().and_then(|_| state::folder().ok());
+    let own = unwedge_host::live::Live::open().ok().and_then(|_| state::place().ok());
     own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == folder)
 }

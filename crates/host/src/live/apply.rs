@@ -16,7 +16,7 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{control, retry, wait};
+use super::{close, control, retry, wait};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
@@ -59,11 +59,7 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
             wait::until_true(pc, change, Duration::from_secs((*seconds).into()), watch)
         }
         Change::Run(Tool::RetryUpdate { kb }) => retry::retry(kb.as_deref(), watch),
-        Change::Run(Tool::AskToClose { .. }) => Err(HostError {
-            op: "apply",
-            subject: change.to_string(),
-            kind: HostErrorKind::Io("this version does not do it on a running Windows".to_owned()),
-        }),
+        Change::Run(Tool::AskToClose { pid, image }) => close::ask(pc, change, *pid, image, watch),
     }
 }
 

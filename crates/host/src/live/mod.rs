@@ -7,8 +7,12 @@
 mod about;
 #[cfg(not(windows))]
 mod absent;
+#[cfg(any(windows, test))]
+mod access;
 #[cfg(windows)]
 mod apply;
+#[cfg(windows)]
+mod close;
 #[cfg(windows)]
 mod com;
 #[cfg(windows)]
