@@ -1,7 +1,6 @@
 //! `fix`, `undo` and `history` of the real program on a running PC of the lab, from end to end: a
 //! service holds what an update needs, and the update agent of the lab installs only if nobody does.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 

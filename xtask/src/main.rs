@@ -26,7 +26,11 @@ enum Chore {
     /// Count the instructions of the hot paths and compare them with their ceilings
     Guard,
     /// Run all tests: here, and on Windows where the lab is or can be set up
-    Test,
+    Test {
+        /// Only on Windows, in the lab
+        #[arg(long)]
+        windows: bool,
+    },
     /// Print what an expert finds in real evidence beside what unwedge says of it
     Truth,
     /// Set up what it takes to build and run Windows programs here: see scripts/windows-lab
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
         Chore::Bench(options) => bench::run(project, &options).map(succeeded),
         Chore::Work(work) => bench::work(&work).map(succeeded),
         Chore::Guard => guard::run(project).map(succeeded),
-        Chore::Test => test::run(project).map(succeeded),
+        Chore::Test { windows } => test::run(project, windows).map(succeeded),
         Chore::WindowsLab => test::set_up(project).map(succeeded),
         Chore::Wine { command } => wine::run(&command),
         Chore::Truth => truth::run(project).map(succeeded),
