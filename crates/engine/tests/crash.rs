@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use support::{
-    DAMAGED, DISABLED, LOCKED, WAITING, damaged_catalogues, damaged_elsewhere, diagnose,
+    DAMAGED, DISABLED, LOCKED, REPLACED, WAITING, damaged_catalogues, damaged_elsewhere, diagnose,
 };
 use unwedge_engine::execute::Interrupted;
 use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay, Store};
@@ -219,6 +219,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("reset-update-store", damaged_elsewhere()),
         ("reset-catalogues", damaged_catalogues()),
         ("restore-service", DISABLED.to_owned()),
+        ("restore-service-library", REPLACED.to_owned()),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod reset_folder;
 mod restore_service;
+mod restore_service_library;
 mod stop_holder;
 mod wait_for_holder;
 
@@ -28,13 +29,14 @@ pub struct Recipe {
 }
 
 /// Every repair, the gentlest first.
-pub const RECIPES: [Recipe; 6] = [
+pub const RECIPES: [Recipe; 7] = [
     wait_for_holder::RECIPE,
     stop_holder::RECIPE,
     reset_folder::DOWNLOAD,
     reset_folder::WHOLE,
     reset_folder::CATALOGUES,
     restore_service::RECIPE,
+    restore_service_library::RECIPE,
 ];
 
 /// What a recipe is asked.

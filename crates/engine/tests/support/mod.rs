@@ -93,6 +93,9 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
             let subject = Subject { kind: SubjectKind::Service, name: (*name).to_owned() };
             ("update-service-disabled", Category::Service, Some(subject), vec!["restore-service"])
         }
+        "0x8007007e" => {
+            ("update-service-replaced", Category::Service, None, vec!["restore-service-library"])
+        }
         "0x80070570" if extracted(log).is_some_and(|it| it.contains("catroot2")) => (
             "catalogue-database-damaged",
             Category::StoreCorruption,
@@ -184,6 +187,20 @@ pub(crate) const WAITING: &str = r#"
 00ff
 //- file C:\Windows\Logs\CBS\CBS.log
 2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
+"#;
+
+/// A PC whose update service was made to run a file that is gone.
+pub(crate) const REPLACED: &str = r#"
+//- about name=DESK-11 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 needs=wuauserv
+//- service wuauserv stopped manual
+//- reg HKLM\SYSTEM\CurrentControlSet\Services\wuauserv\Parameters
+ServiceDll = expand:C:\ProgramData\x\svc.dll
+//- absent C:\ProgramData\x\svc.dll
+//- file C:\Windows\System32\wuaueng.dll
+x
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x8007007e - ERROR_MOD_NOT_FOUND]
 "#;
 
 /// The PC with the damaged download, but what is damaged lies beside the folder of downloads.

@@ -36,6 +36,7 @@ pub(in crate::live) struct Ended {
 
 /// Why Windows Update is not asked, or not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(windows), allow(dead_code, reason = "only Windows gives these answers"))]
 pub(in crate::live) enum Refusal {
     #[error(
         "Windows Update does not offer it to this PC; it is installed, replaced by a newer one, \
