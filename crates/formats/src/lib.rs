@@ -12,5 +12,6 @@ mod gap;
 pub mod log;
 pub mod regf;
 pub mod registry_export;
+pub mod wim;
 
 pub use gap::{Gap, GapReason, Parsed};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::probe::{self, UpdateState};
+use crate::probe::{self, StoreHealth, UpdateState};
 use crate::registry::Data;
 use crate::service::{RunState, StartType};
 use crate::{Host, HostError, HostErrorKind, KeyPath, Result, ServiceName, WinPath};
@@ -98,6 +98,42 @@ pub enum Tool {
         /// How long at most; then it is a failure (Win32 1460).
         seconds: u32,
     },
+    /// Lets Windows search its component store for damage, and take note of what it finds. Nothing
+    /// is repaired.
+    ScanStore,
+    /// Lets Windows put its own files in the place of damaged ones in the component store. It is
+    /// never asked to make what is installed permanent, nor to take back what waits for a restart.
+    RepairStore {
+        /// Where to take them from; `None` is wherever Windows itself looks.
+        source: Option<RepairSource>,
+        /// Whether Windows Update must not be asked for them.
+        limit_access: bool,
+    },
+    /// Lets Windows compare its protected files with the component store and replace those that
+    /// differ (`sfc /scannow`).
+    CheckFiles,
+}
+
+/// Where a repair of the component store takes its files from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairSource {
+    /// A file of images (`.wim`, `.esd`), or a folder.
+    pub path: WinPath,
+    /// The number of the image in its file, from 1; `None` for a folder.
+    pub index: Option<u32>,
+}
+
+impl fmt::Display for RepairSource {
+    /// The form in which DISM takes it: a file of images without its kind and a number is taken for
+    /// a folder, and refused with 0x8007010B.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        match self.index {
+            Some(index) if path.folded().ends_with(".esd") => write!(f, "esd:{path}:{index}"),
+            Some(index) => write!(f, "wim:{path}:{index}"),
+            None => write!(f, "{path}"),
+        }
+    }
 }
 
 impl Tool {
@@ -106,8 +142,17 @@ impl Tool {
     pub fn leaves_something(&self) -> bool {
         match self {
             Tool::RetryUpdate { .. } | Tool::AskToClose { .. } | Tool::Discard { .. } => true,
-            Tool::WaitForExit { .. } => false,
+            Tool::RepairStore { .. } | Tool::CheckFiles => true,
+            Tool::WaitForExit { .. } | Tool::ScanStore => false,
         }
+    }
+}
+
+impl Tool {
+    /// Whether it works on Windows' own files, so that it may leave work for the next start.
+    #[must_use]
+    pub fn is_servicing(&self) -> bool {
+        matches!(self, Tool::ScanStore | Tool::RepairStore { .. } | Tool::CheckFiles)
     }
 }
 
@@ -167,6 +212,18 @@ impl Change {
                 Ok(wanted.peek().is_some() && wanted.all(|it| it.state != UpdateState::Pending))
             }
             Change::Run(Tool::Discard { path }) => Ok(!host.exists(path)?),
+            // A mark says that a scan was made; that there is none may mean that none was made.
+            Change::Run(Tool::ScanStore) => match probe::store(host)? {
+                StoreHealth::Repairable | StoreHealth::NotRepairable => Ok(true),
+                StoreHealth::Healthy => Err(HostError::not_collected("tell", "the last scan")),
+            },
+            // Only of use after a scan, which sets the mark.
+            Change::Run(Tool::RepairStore { .. }) => {
+                Ok(probe::store(host)? == StoreHealth::Healthy)
+            }
+            Change::Run(Tool::CheckFiles) => {
+                Err(HostError::not_collected("tell", "the last check of system files"))
+            }
             Change::Run(Tool::AskToClose { pid, image } | Tool::WaitForExit { pid, image, .. }) => {
                 let processes = probe::processes(host)?;
                 Ok(!processes
@@ -269,6 +326,16 @@ impl fmt::Display for Change {
             Change::Run(Tool::WaitForExit { pid, image, .. }) => {
                 write!(f, "wait for {image} (process {pid}) to end")
             }
+            Change::Run(Tool::ScanStore) => {
+                f.write_str("let Windows search its component store for damage")
+            }
+            Change::Run(Tool::RepairStore { source: Some(source), .. }) => {
+                write!(f, "let Windows repair its component store from {source}")
+            }
+            Change::Run(Tool::RepairStore { source: None, .. }) => {
+                f.write_str("let Windows repair its component store")
+            }
+            Change::Run(Tool::CheckFiles) => f.write_str("let Windows check its own files"),
             Change::Run(Tool::AskToClose { pid, image }) => {
                 write!(f, "ask {image} (process {pid}) to close")
             }

@@ -25,7 +25,7 @@ pub mod testing;
 use serde::{Deserialize, Serialize};
 
 pub use advance::{Advance, Stage, Watch};
-pub use change::{Change, Setting, Tool};
+pub use change::{Change, RepairSource, Setting, Tool};
 pub use container::ReadSeek;
 pub use fixture::Fixture;
 pub use offline_registry::RegistryGap;

@@ -8,13 +8,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Setting, Tool, known_service};
-use crate::probe::{Hold, Holder, Probe, ProbeOutput, UpdateState, holders};
+use crate::probe::{
+    Hold, Holder, Probe, ProbeOutput, StoreHealth, UpdateState, holders, repair_source,
+};
 use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};
 use crate::{
-    About, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, ReadSeek, Result, ServiceName,
-    WinPath,
+    About, Entry, Evidence, Host, HostError, HostErrorKind, HostMut, Key, KeyPath, ReadSeek,
+    RepairSource, Result, ServiceName, WinPath,
 };
+
+/// `HRESULT`s of servicing: no source has the files; the store itself is beyond repair.
+const CBS_E_SOURCE_MISSING: u32 = 0x800f_081f;
+const ERROR_SXS_COMPONENT_STORE_CORRUPT: u32 = 0x8007_3712;
 
 /// What `below` would be after the changes applied here; `below` itself is never touched.
 #[derive(Debug, Clone)]
@@ -25,6 +31,7 @@ pub struct Overlay<H> {
     closed: BTreeSet<u32>,
     /// Updates that are taken to have gone through; `None` stands for whatever was pending.
     installed: Vec<Option<String>>,
+    is_store_repaired: bool,
 }
 
 impl<H: Host> Overlay<H> {
@@ -36,6 +43,7 @@ impl<H: Host> Overlay<H> {
             moves: Vec::new(),
             closed: BTreeSet::new(),
             installed: Vec::new(),
+            is_store_repaired: false,
         }
     }
 
@@ -104,6 +112,25 @@ impl<H: Host> Overlay<H> {
         }
         self.moves.push((from.clone(), to.clone()));
         Ok(())
+    }
+
+    fn repair_store(&mut self, source: Option<&RepairSource>) -> Result<()> {
+        let cannot =
+            self.probe(&Probe::Store).ok() == Some(ProbeOutput::Store(StoreHealth::NotRepairable));
+        let is_gone = |it: &RepairSource| matches!(repair_source(self, &it.path), Ok(None));
+        let code = match source {
+            _ if cannot => ERROR_SXS_COMPONENT_STORE_CORRUPT,
+            Some(source) if is_gone(source) => CBS_E_SOURCE_MISSING,
+            Some(_) | None => {
+                self.is_store_repaired = true;
+                return Ok(());
+            }
+        };
+        Err(HostError {
+            op: "repair",
+            subject: "the component store".to_owned(),
+            kind: HostErrorKind::Com(code),
+        })
     }
 
     fn moved_children(&self, folder: &WinPath) -> BTreeSet<WinPath> {
@@ -227,8 +254,11 @@ impl<H: Host> Host for Overlay<H> {
                 all.retain(|it| !self.closed.contains(&it.pid));
                 Ok(ProbeOutput::Processes(all))
             }
+            Probe::Store if self.is_store_repaired => Ok(ProbeOutput::Store(StoreHealth::Healthy)),
             Probe::Pending
             | Probe::FreeSpace
+            | Probe::Store
+            | Probe::RepairSource { .. }
             | Probe::Filters
             | Probe::UpdateAgent
             | Probe::Tasks
@@ -270,6 +300,8 @@ impl<H: Host> HostMut for Overlay<H> {
                 self.installed.push(kb.clone());
                 Ok(())
             }
+            Change::Run(Tool::ScanStore | Tool::CheckFiles) => Ok(()),
+            Change::Run(Tool::RepairStore { source, .. }) => self.repair_store(source.as_ref()),
             Change::Run(Tool::Discard { path }) => {
                 let nowhere = WinPath::new(&format!("{path}\0"));
                 self.moves.push((path.clone(), nowhere));

@@ -6,6 +6,7 @@ mod filter;
 mod holder;
 mod security;
 mod storage;
+mod store;
 mod task;
 mod whole;
 
@@ -24,6 +25,7 @@ pub use security::{
 pub use storage::{
     Disks, Drive, DriveHealth, Encryption, RestorePoint, Space, Volume, moment_of_wmi,
 };
+pub use store::{SourceContent, StoreHealth};
 pub use task::{Task, TaskState};
 pub use whole::{Battery, Membership, Power};
 
@@ -61,6 +63,13 @@ pub enum Probe {
     Power,
     /// Is it a member of a domain?
     Membership,
+    /// How does the component store stand, as far as Windows has noted?
+    Store,
+    /// What lies at a place that a repair is to take its files from?
+    RepairSource {
+        /// A file of images, or a folder.
+        path: WinPath,
+    },
     /// Which events does the log hold that are asked for?
     Events(EventQuery),
 }
@@ -85,6 +94,8 @@ pub enum ProbeOutput {
     RestorePoints(Vec<RestorePoint>),
     Power(Power),
     Membership(Membership),
+    Store(StoreHealth),
+    RepairSource(Option<SourceContent>),
     Events(Events),
 }
 
@@ -254,6 +265,22 @@ pub fn membership(host: &dyn Host) -> Result<Membership> {
     match host.probe(&Probe::Membership)? {
         ProbeOutput::Membership(it) => Ok(it),
         other => Err(mismatch("the domain", &other)),
+    }
+}
+
+/// Asks how the component store stands, as far as Windows has noted.
+pub fn store(host: &dyn Host) -> Result<StoreHealth> {
+    match host.probe(&Probe::Store)? {
+        ProbeOutput::Store(it) => Ok(it),
+        other => Err(mismatch("the component store", &other)),
+    }
+}
+
+/// Asks what lies where a repair is to take its files from; `None` if nothing does.
+pub fn repair_source(host: &dyn Host, path: &WinPath) -> Result<Option<SourceContent>> {
+    match host.probe(&Probe::RepairSource { path: path.clone() })? {
+        ProbeOutput::RepairSource(it) => Ok(it),
+        other => Err(mismatch("a source for repairs", &other)),
     }
 }
 
