@@ -60,6 +60,9 @@ pub fn execute(
     }
     let steps = journal.replay().steps.clone();
     for step in 0..steps.len() as u32 {
+        if waits_for_restart(host, journal.replay(), step) {
+            continue;
+        }
         match make(host, journal, &steps, step, watch) {
             Ok(()) => {}
             Err(Stop::Failed(err)) => {
@@ -98,7 +101,7 @@ pub fn rollback(
         let Some(undo) = to_undo(&state) else { continue };
         let what = &steps[step as usize];
         let Some(undo) = undo else {
-            let stays = stays(host, what, &state)?;
+            let stays = stays(host, what, journal.replay(), step)?;
             note(host, journal, Event::UndoStarted { step })?;
             if stays {
                 tell(watch, Progress::Stays { step, what: what_stays(&what.change) });
@@ -172,6 +175,20 @@ pub fn rollback_step(
     Ok(left)
 }
 
+/// Whether a tool is left alone because an earlier one has work that Windows completes at its next
+/// start: to install on top of that fails with 0x80070BC9, and may have to be taken back whole.
+fn waits_for_restart(host: &dyn Host, replay: &Replay, step: u32) -> bool {
+    let services_windows = |it: &JournalStep| is_servicing(&it.change);
+    let (before, from_here) = replay.steps.split_at(step as usize);
+    let is_done = |step: u32| matches!(replay.state(step), StepState::Done { .. });
+    replay.state(step) == StepState::Fresh
+        && from_here.first().is_some_and(|it| {
+            services_windows(it) || matches!(it.change, Change::Run(Tool::RetryUpdate { .. }))
+        })
+        && (0..).zip(before).any(|(step, it)| services_windows(it) && is_done(step))
+        && probe::pending(host).is_ok_and(|it| it.restart == Some(true))
+}
+
 fn note(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
@@ -213,7 +230,7 @@ fn make(
         reassert(host, journal, steps, step)?;
     }
     if state == StepState::Fresh {
-        if change.holds(host)? {
+        if holds_already(host, change)? {
             journal.record(Event::Skipped { step }).map_err(Stop::Journal)?;
             tell(watch, Progress::AlreadySo { step });
             return Ok(());
@@ -241,6 +258,18 @@ fn tell(watch: &mut Watcher<'_>, progress: Progress) {
 
 fn cancelled(change: &Change) -> HostError {
     HostError { op: "go on to", subject: change.to_string(), kind: HostErrorKind::Cancelled }
+}
+
+/// Whether there is nothing to do; where nobody can tell what a tool did before, it is run.
+fn holds_already(host: &dyn Host, change: &Change) -> Result<bool, HostError> {
+    match change.holds(host) {
+        Err(err) if err.kind == HostErrorKind::NotCollected && is_servicing(change) => Ok(false),
+        held => held,
+    }
+}
+
+fn is_servicing(change: &Change) -> bool {
+    matches!(change, Change::Run(tool) if tool.is_servicing())
 }
 
 /// Looks whether it is so; `false` is a change that cannot be taken back and of which nobody can
@@ -318,7 +347,12 @@ pub fn to_undo(state: &StepState) -> Option<Option<Change>> {
 }
 
 /// Whether an irreversible step left something behind.
-fn stays(host: &dyn Host, what: &JournalStep, state: &StepState) -> Result<bool, Interrupted> {
+fn stays(
+    host: &dyn Host,
+    what: &JournalStep,
+    replay: &Replay,
+    step: u32,
+) -> Result<bool, Interrupted> {
     if let Change::Run(tool) = &what.change
         && !tool.leaves_something()
     {
@@ -328,7 +362,7 @@ fn stays(host: &dyn Host, what: &JournalStep, state: &StepState) -> Result<bool,
         Ok(holds) => Ok(holds),
         Err(err) if err.kind == HostErrorKind::Crashed => Err(Interrupted::Host(err)),
         // Nobody can tell: one that failed left nothing, any other may have.
-        Err(_) => Ok(!matches!(state, StepState::Failed { .. })),
+        Err(_) => Ok(!replay.failures.iter().any(|(it, _)| *it == step)),
     }
 }
 
@@ -354,6 +388,13 @@ pub fn what_stays(change: &Change) -> String {
             "what Windows Update installed stays installed".to_owned()
         }
         Change::Run(Tool::WaitForExit { .. } | Tool::Discard { .. }) => change.to_string(),
+        Change::Run(Tool::ScanStore) => change.to_string(),
+        Change::Run(Tool::RepairStore { .. }) => {
+            "damaged files in the component store stay replaced by those of Windows".to_owned()
+        }
+        Change::Run(Tool::CheckFiles) => {
+            "damaged files of Windows stay replaced by those of the component store".to_owned()
+        }
         Change::Run(Tool::AskToClose { image, .. }) => {
             format!("the program {image} stays closed; start it again yourself")
         }

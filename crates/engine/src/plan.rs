@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 use unwedge_host::probe::{self, UpdateState};
-use unwedge_host::{Change, Host, HostMut, Overlay, Tool};
+use unwedge_host::{Change, Host, HostMut, Overlay, RepairSource, Tool};
 
 use crate::execute::{Interrupted, execute};
 use crate::gate::{self, Answer, Check, CheckId};
@@ -113,6 +113,10 @@ pub struct Policy {
     pub forced: Vec<CheckId>,
     /// Repairs after which the update still failed.
     pub tried: Vec<Choice>,
+    /// Where a repair of the component store may take its files from.
+    pub source: Option<RepairSource>,
+    /// Whether such a repair must not ask Windows Update for them.
+    pub limit_access: bool,
     /// Part of the names of what is moved aside, so that no two repairs share one.
     pub mark: String,
 }

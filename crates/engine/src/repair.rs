@@ -96,6 +96,9 @@ pub fn carry_out(
     if matches!(outcome, Outcome::Repaired | Outcome::NeedsReboot) {
         let kb = retried(journal);
         let mut seen = verify(before, &diagnose(host), kb.as_deref());
+        if !was_retried(journal) {
+            seen.result = Proven::NotShown;
+        }
         outcome = match (outcome, seen.result) {
             (_, Proven::StillFailing) => rollback(host, journal, watch)?,
             (_, Proven::AfterRestart) => Outcome::NeedsReboot,
@@ -213,6 +216,16 @@ fn close(
 /// Nothing was left to change, so nothing has to be taken back.
 fn unfinished(source: JournalError) -> Interrupted {
     Interrupted::Journal { source, left: Vec::new() }
+}
+
+/// Whether the update was tried again; if that waits for a restart, nothing is shown yet, and there
+/// is nothing to be taken back for.
+fn was_retried(journal: &Journal<'_>) -> bool {
+    let replay = journal.replay();
+    !(0..).zip(&replay.steps).any(|(step, it)| {
+        matches!(it.change, Change::Run(Tool::RetryUpdate { .. }))
+            && replay.state(step) == StepState::Fresh
+    })
 }
 
 fn retried(journal: &Journal<'_>) -> Option<String> {

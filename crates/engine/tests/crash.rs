@@ -10,7 +10,8 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use support::{
-    DAMAGED, DISABLED, LOCKED, REPLACED, WAITING, damaged_catalogues, damaged_elsewhere, diagnose,
+    DAMAGED, DISABLED, LOCKED, REPLACED, STORE, WAITING, damaged_catalogues, damaged_elsewhere,
+    diagnose,
 };
 use unwedge_engine::execute::Interrupted;
 use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay, Store};
@@ -133,7 +134,9 @@ fn state(pc: &Fixture) -> String {
             is_log = line.contains("CBS.log");
         }
         // A program that ends by itself is gone without any doing of ours.
-        if !is_log && !line.contains("-after") && !line.contains(" ends=") {
+        // A store that was repaired stays so.
+        let passes = ["-after", " ends=", "//- store "];
+        if !is_log && !passes.iter().any(|it| line.contains(it)) {
             kept.push_str(line);
             kept.push('\n');
         }
@@ -220,6 +223,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("reset-catalogues", damaged_catalogues()),
         ("restore-service", DISABLED.to_owned()),
         ("restore-service-library", REPLACED.to_owned()),
+        ("repair-store", STORE.to_owned()),
     ]
 }
 

@@ -8,7 +8,7 @@ mod support;
 use std::io;
 use std::ops::ControlFlow;
 
-use support::{LOCKED, damaged_catalogues, damaged_elsewhere, diagnose};
+use support::{LOCKED, STORE, damaged_catalogues, damaged_elsewhere, diagnose};
 use unwedge_engine::clean::{discard, kept};
 use unwedge_engine::execute::Progress;
 use unwedge_engine::gate::CheckId;
@@ -17,7 +17,9 @@ use unwedge_engine::ladder::Ladder;
 use unwedge_engine::plan::{Plan, Policy};
 use unwedge_engine::repair::{Ended, Repair, carry_out, take_back};
 use unwedge_engine::shelf::Shelf;
-use unwedge_host::{Change, Fixture, Host as _, HostMut as _, ServiceName, Setting};
+use unwedge_host::{
+    Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, WinPath,
+};
 
 const DATABASE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
 
@@ -237,4 +239,107 @@ fn what_was_kept_is_thrown_away_only_by_its_own_name_and_its_journal_says_so() {
     let mut journal = Journal::resume(&mut store, volumes[0].replay.clone());
     let back = take_back(&mut pc, &mut journal, go_on).unwrap();
     assert!(matches!(back.outcome, Outcome::Kept { .. }), "{:?}", back.outcome);
+}
+
+/// What describes the image, in the form of a file of images that holds nothing else.
+const IMAGE: &str = "//- file D:\\sources\\install.wim utf16\n<WIM><IMAGE INDEX=\"1\"><NAME>Windows 11 \
+    Pro</NAME><WINDOWS><EDITIONID>Professional</EDITIONID><VERSION><BUILD>26100</BUILD></VERSION>\
+    </WINDOWS></IMAGE></WIM>\n";
+
+fn from_image(index: Option<u32>) -> Policy {
+    let source = Some(RepairSource { path: WinPath::new(r"D:\sources\install.wim"), index });
+    Policy { source, ..Policy::default() }
+}
+
+fn planned(pc: &Fixture, policy: Policy) -> Plan {
+    Ladder::new(policy).plan(&diagnose(pc), pc, "0001".to_owned())
+}
+
+fn sentences(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().map(|it| it.change.to_string()).collect()
+}
+
+#[test]
+fn pitfall_18_a_damaged_store_is_searched_repaired_and_only_then_are_files_checked() {
+    let mut pc = with(STORE, "");
+    let plan = planned(&pc, Policy::default());
+    assert_eq!(
+        sentences(&plan),
+        [
+            "let Windows search its component store for damage",
+            "let Windows repair its component store",
+            "let Windows check its own files",
+            "let Windows Update try KB5034441 again",
+        ]
+    );
+    let repair = carried_out(&mut pc, &plan);
+    assert_eq!(repair.outcome, Outcome::Repaired);
+    let ends: Vec<Ended> = repair.steps.iter().map(|it| it.ended).collect();
+    assert_eq!(ends, [Ended::Done, Ended::Done, Ended::Unverified, Ended::Done]);
+}
+
+#[test]
+fn damage_that_is_noted_already_is_not_searched_for_again() {
+    let pc = with(&STORE.replace(" unscanned", ""), "");
+    assert!(sentences(&planned(&pc, Policy::default()))[0].contains("repair"));
+}
+
+#[test]
+fn a_store_in_which_a_search_finds_nothing_is_not_repaired() {
+    let mut pc = with(&STORE.replace("repairable unscanned", "healthy"), "");
+    let plan = planned(&pc, Policy::default());
+    let ends: Vec<Ended> = carried_out(&mut pc, &plan).steps.iter().map(|it| it.ended).collect();
+    assert_eq!(ends, [Ended::Unverified, Ended::AlreadySo, Ended::Unverified, Ended::Done]);
+}
+
+#[test]
+fn a_store_beyond_repair_is_left_alone_with_words_for_a_person() {
+    let plan = planned(
+        &with(&STORE.replace("repairable unscanned", "unrepairable"), ""),
+        Policy::default(),
+    );
+    assert!(plan.steps.is_empty());
+    assert!(plan.refused[0].advice.contains("keeps programs and files"), "{:?}", plan.refused);
+}
+
+#[test]
+fn without_its_source_a_repair_fails_and_with_it_goes_through() {
+    let text = STORE.replace("unscanned", r"source=D:\sources\install.wim");
+    let mut pc = with(&text, IMAGE);
+    let rungs = climbed(&mut pc, Policy::default());
+    assert_eq!(rungs, [(vec!["repair-store".to_owned()], Outcome::RolledBack)]);
+    let plan = planned(&pc, from_image(None));
+    let repair = r"let Windows repair its component store from wim:D:\sources\install.wim:1";
+    assert_eq!(sentences(&plan)[0], repair);
+    assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
+}
+
+#[test]
+fn a_source_of_another_windows_is_refused_before_anything_is_made() {
+    let refusal = |image: &str, index| {
+        let plan = planned(&with(STORE, image), from_image(index));
+        assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+        plan.refused[0].why.clone()
+    };
+    assert!(refusal(&IMAGE.replace("26100", "22621"), None).contains("build 22621"));
+    assert!(refusal(&IMAGE.replace("Professional", "Core"), Some(1)).contains("edition Core"));
+    assert!(refusal(IMAGE, Some(4)).contains("no image 4"));
+    let text = "//- file D:\\sources\\install.wim\ntext\n";
+    assert!(refusal(text, None).contains("not a file of Windows images"));
+    assert!(refusal("//- absent D:\\sources\\install.wim\n", None).contains("there is no"));
+}
+
+#[test]
+fn nothing_is_installed_on_top_of_a_repair_that_waits_for_a_restart() {
+    let mut pc = with(&STORE.replace("unscanned", "restart"), "");
+    let plan = planned(&pc, Policy::default());
+    let repair = carried_out(&mut pc, &plan);
+    assert_eq!(repair.outcome, Outcome::NeedsReboot);
+    let ends: Vec<Ended> = repair.steps.iter().map(|it| it.ended).collect();
+    assert_eq!(ends, [Ended::Done, Ended::NotNeeded, Ended::NotNeeded]);
+    // Until then nothing is planned.
+    assert!(planned(&pc, Policy::default()).needs_restart);
+    pc.restart();
+    let plan = planned(&pc, Policy::default());
+    assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
 }

@@ -144,7 +144,12 @@ fn pitfalls_11_12_13_19_41_only_known_tools_are_run() {
     let is_known = |it: &Change| match it {
         Change::Run(tool) => matches!(
             tool,
-            Tool::RetryUpdate { .. } | Tool::AskToClose { .. } | Tool::WaitForExit { .. }
+            Tool::RetryUpdate { .. }
+                | Tool::AskToClose { .. }
+                | Tool::WaitForExit { .. }
+                | Tool::ScanStore
+                | Tool::RepairStore { .. }
+                | Tool::CheckFiles
         ),
         Change::Assign(_) | Change::Move { .. } | Change::PutBack { .. } => true,
     };

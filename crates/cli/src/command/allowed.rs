@@ -4,6 +4,7 @@ use clap::Args;
 use unwedge_engine::gate::CheckId;
 use unwedge_engine::plan::Policy;
 use unwedge_engine::recipe::RECIPES;
+use unwedge_host::{RepairSource, WinPath};
 
 /// What may be done.
 #[derive(Debug, Clone, Args)]
@@ -17,6 +18,13 @@ pub(crate) struct Allowed {
     /// Go on although this check speaks against it: restart, backup, room or power
     #[arg(long, value_name = "CHECK")]
     force: Vec<String>,
+    /// Take the files for a repair of the component store from here: install.wim or install.esd of
+    /// the same build and edition, with :NUMBER for one of its images, or a folder
+    #[arg(long, value_name = "WIM|ESD|FOLDER[:INDEX]")]
+    source: Option<String>,
+    /// Do not let that repair ask Windows Update for files
+    #[arg(long)]
+    limit_access: bool,
 }
 
 impl Allowed {
@@ -28,8 +36,33 @@ impl Allowed {
         let until = self.until.as_deref().map(rung).transpose()?;
         let forced = self.force.iter().map(|it| check(it)).collect::<anyhow::Result<Vec<_>>>()?;
         let only = (!self.repairs.is_empty()).then(|| self.repairs.clone());
-        Ok(Policy { only, until, forced, ..Policy::default() })
+        let source = self.source.as_deref().map(source).transpose()?;
+        let limit_access = self.limit_access;
+        Ok(Policy { only, until, forced, source, limit_access, ..Policy::default() })
     }
+}
+
+/// What lies there, and whether it fits, is looked at when the plan is made.
+fn source(given: &str) -> anyhow::Result<RepairSource> {
+    // As DISM takes it.
+    let bare = ["wim:", "esd:"].iter().find_map(|it| {
+        let (kind, rest) = given.split_at_checked(it.len())?;
+        kind.eq_ignore_ascii_case(it).then_some(rest)
+    });
+    let bare = bare.unwrap_or(given);
+    let (path, index) = match bare.rsplit_once(':') {
+        // What follows the colon of a drive is not a number.
+        Some((path, number)) if path.len() > 1 => match number.parse::<u32>() {
+            Ok(index @ 1..) => (path, Some(index)),
+            Ok(_) | Err(_) => anyhow::bail!("`{number}` is not the number of an image"),
+        },
+        Some(_) | None => (bare, None),
+    };
+    let is_absolute = path.as_bytes().get(1..3) == Some(b":\\") || path.starts_with(r"\\");
+    if !is_absolute {
+        anyhow::bail!(r"`{given}` is no full path, such as D:\sources\install.wim:1");
+    }
+    Ok(RepairSource { path: WinPath::new(path), index })
 }
 
 fn recipe(id: &str) -> anyhow::Result<u8> {
@@ -61,6 +94,28 @@ fn check(given: &str) -> anyhow::Result<CheckId> {
                 "there is no check `{given}` to pass over; there are {}",
                 known.join(", ")
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_source(given: &str, path: &str, index: Option<u32>) {
+        assert_eq!(source(given).unwrap(), RepairSource { path: WinPath::new(path), index });
+    }
+
+    #[test]
+    fn a_source_is_a_path_with_or_without_a_number() {
+        let path = r"D:\sources\install.wim";
+        assert_source(path, path, None);
+        assert_source(r"D:\sources\install.wim:6", path, Some(6));
+        assert_source(r"wim:D:\sources\install.wim:6", path, Some(6));
+        assert_source(r"\server\share\install.esd:1", r"\server\share\install.esd", Some(1));
+        for wrong in ["install.wim:1", r"D:\install.wim:x", r"D:\install.wim:0", ""] {
+            assert!(source(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The repairs: each turns a finding into steps, or says why it will not.
 
+mod repair_store;
 mod reset_folder;
 mod restore_service;
 mod restore_service_library;
@@ -29,7 +30,7 @@ pub struct Recipe {
 }
 
 /// Every repair, the gentlest first.
-pub const RECIPES: [Recipe; 7] = [
+pub const RECIPES: [Recipe; 8] = [
     wait_for_holder::RECIPE,
     stop_holder::RECIPE,
     reset_folder::DOWNLOAD,
@@ -37,6 +38,7 @@ pub const RECIPES: [Recipe; 7] = [
     reset_folder::CATALOGUES,
     restore_service::RECIPE,
     restore_service_library::RECIPE,
+    repair_store::RECIPE,
 ];
 
 /// What a recipe is asked.

@@ -96,6 +96,9 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
         "0x8007007e" => {
             ("update-service-replaced", Category::Service, None, vec!["restore-service-library"])
         }
+        "0x80073712" => {
+            ("component-store-damaged", Category::StoreCorruption, None, vec!["repair-store"])
+        }
         "0x80070570" if extracted(log).is_some_and(|it| it.contains("catroot2")) => (
             "catalogue-database-damaged",
             Category::StoreCorruption,
@@ -175,6 +178,18 @@ pub(crate) const DISABLED: &str = r#"
 Start = dword:4
 //- file C:\Windows\Logs\CBS\CBS.log
 2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070422 - ERROR_SERVICE_DISABLED]
+"#;
+
+/// A PC whose component store is damaged, which no scan has noted yet.
+pub(crate) const STORE: &str = r#"
+//- about name=DESK-11 build=26100.2314 edition=Professional now=2026-01-02T12:00:00
+//- update KB5034441 needs=wuauserv
+//- service wuauserv stopped manual
+//- store repairable unscanned
+//- absent key "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+//- absent key "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired"
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80073712 - ERROR_SXS_COMPONENT_STORE_CORRUPT]
 "#;
 
 /// A PC on which the compiler of .NET holds the update database for some minutes.
