@@ -36,6 +36,18 @@ pub enum Setting {
         /// Whether it runs.
         running: bool,
     },
+    /// Whether Microsoft Defender looks at every file that is opened.
+    RealTimeProtection {
+        /// Whether it does.
+        on: bool,
+    },
+    /// Whether Microsoft Defender leaves a file alone.
+    Exclusion {
+        /// The file; a name may have `*` in it.
+        path: WinPath,
+        /// Whether it is left alone.
+        present: bool,
+    },
 }
 
 /// One effect on a machine.
@@ -166,6 +178,18 @@ impl Setting {
             }
             Setting::Start { service, .. } => format!("start of {}", service.folded()),
             Setting::Running { service, .. } => format!("state of {}", service.folded()),
+            Setting::RealTimeProtection { .. } => "real-time protection".to_owned(),
+            Setting::Exclusion { path, .. } => format!("exclusion of {}", path.folded()),
+        }
+    }
+
+    /// Whether it protects the PC less for as long as it is so: lent, and to be given back in time.
+    #[must_use]
+    pub fn is_lease(&self) -> bool {
+        match self {
+            Setting::RealTimeProtection { on } => !on,
+            Setting::Exclusion { present, .. } => *present,
+            Setting::Value { .. } | Setting::Start { .. } | Setting::Running { .. } => false,
         }
     }
 }
@@ -273,7 +297,30 @@ pub fn current(host: &(impl Host + ?Sized), setting: &Setting) -> Result<Setting
             };
             Setting::Running { service: service.clone(), running }
         }
+        Setting::RealTimeProtection { .. } => {
+            let on = defender(host)?.real_time;
+            let on =
+                on.ok_or_else(|| HostError::not_collected("ask for", "real-time protection"))?;
+            Setting::RealTimeProtection { on }
+        }
+        Setting::Exclusion { path, .. } => {
+            let known = defender(host)?.exclusions.map_err(|kind| HostError {
+                op: "ask for",
+                subject: "what Microsoft Defender leaves alone".to_owned(),
+                kind,
+            })?;
+            let present = known.iter().any(|it| WinPath::new(it) == *path);
+            Setting::Exclusion { path: path.clone(), present }
+        }
     })
+}
+
+fn defender(host: &(impl Host + ?Sized)) -> Result<probe::Defender> {
+    let refused = |kind| HostError { op: "ask", subject: "Microsoft Defender".to_owned(), kind };
+    match host.probe(&probe::Probe::Security)? {
+        probe::ProbeOutput::Security(it) => it.defender.map_err(refused),
+        _ => Err(HostError::not_collected("ask", "Microsoft Defender")),
+    }
 }
 
 /// The service, where its absence is an error: Win32 1060, as Windows says it.
@@ -313,6 +360,16 @@ impl fmt::Display for Change {
             }
             Change::Assign(Setting::Running { service, running: false }) => {
                 write!(f, "stop service {service}")
+            }
+            Change::Assign(Setting::RealTimeProtection { on }) => {
+                let switch = if *on { "on" } else { "off" };
+                write!(f, "switch the real-time protection of Microsoft Defender {switch}")
+            }
+            Change::Assign(Setting::Exclusion { path, present: true }) => {
+                write!(f, "let Microsoft Defender leave {path} alone")
+            }
+            Change::Assign(Setting::Exclusion { path, present: false }) => {
+                write!(f, "let Microsoft Defender look at {path} as at any file")
             }
             Change::Move { from, to } => write!(f, "move {from} aside to {to}"),
             Change::PutBack { from, to, .. } => write!(f, "move {from} back to {to}"),

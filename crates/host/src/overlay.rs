@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Setting, Tool, known_service};
 use crate::probe::{
-    Hold, Holder, Probe, ProbeOutput, StoreHealth, UpdateState, holders, repair_source,
+    Defender, Hold, Holder, Probe, ProbeOutput, StoreHealth, UpdateState, holders, repair_source,
 };
 use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};
@@ -133,6 +133,22 @@ impl<H: Host> Overlay<H> {
         })
     }
 
+    fn change_defender(&self, defender: &mut Defender) {
+        for setting in self.settings.values() {
+            match setting {
+                Setting::RealTimeProtection { on } => defender.real_time = Some(*on),
+                Setting::Exclusion { path, present } => {
+                    let Ok(list) = &mut defender.exclusions else { continue };
+                    list.retain(|it| WinPath::new(it) != *path);
+                    if *present {
+                        list.push(path.to_string());
+                    }
+                }
+                Setting::Value { .. } | Setting::Start { .. } | Setting::Running { .. } => {}
+            }
+        }
+    }
+
     fn moved_children(&self, folder: &WinPath) -> BTreeSet<WinPath> {
         let ends = self.moves.iter().flat_map(|(from, to)| [from, to]);
         let depth = folder.as_str().split('\\').count();
@@ -140,6 +156,11 @@ impl<H: Host> Overlay<H> {
             .filter_map(|it| it.as_str().split('\\').nth(depth).map(|name| folder.join(name)))
             .collect()
     }
+}
+
+fn is_tamper_protected(host: &dyn Host) -> bool {
+    let defender = probe::security(host).ok().and_then(|it| it.defender.ok());
+    defender.is_some_and(|it| it.tamper_protected == Some(true))
 }
 
 impl<H: Host> Host for Overlay<H> {
@@ -202,7 +223,10 @@ impl<H: Host> Host for Overlay<H> {
                         key.set("Start", Some(Data::Dword(start.registry_start())));
                     }
                 }
-                Setting::Value { .. } | Setting::Running { .. } => {}
+                Setting::Value { .. }
+                | Setting::Running { .. }
+                | Setting::RealTimeProtection { .. }
+                | Setting::Exclusion { .. } => {}
             }
         }
         Ok(key)
@@ -217,7 +241,11 @@ impl<H: Host> Host for Overlay<H> {
                     service.state = if *running { RunState::Running } else { RunState::Stopped };
                     service.pid = service.pid.filter(|_| *running);
                 }
-                Setting::Value { .. } | Setting::Start { .. } | Setting::Running { .. } => {}
+                Setting::Value { .. }
+                | Setting::Start { .. }
+                | Setting::Running { .. }
+                | Setting::RealTimeProtection { .. }
+                | Setting::Exclusion { .. } => {}
             }
         }
         Ok(Some(service))
@@ -229,9 +257,20 @@ impl<H: Host> Host for Overlay<H> {
                 let origins = paths.iter().filter_map(|it| self.origin(it)).collect();
                 let below = self.below.probe(&Probe::Holders { paths: origins })?;
                 let ProbeOutput::Holders(mut found) = below else { return Ok(below) };
+                let defender = probe::security(self).ok().and_then(|it| it.defender.ok());
+                let is_let_go = |it: &Holder| {
+                    let is_scanner = it.image().eq_ignore_ascii_case("msmpeng.exe")
+                        || it.service().is_some_and(|it| it.folded() == "windefend");
+                    is_scanner
+                        && defender.as_ref().is_some_and(|defender| {
+                            defender.real_time == Some(false) || defender.leaves_alone(&it.path)
+                        })
+                };
                 found.holders.retain(|it| {
                     let runs = |name| self.is_running(name).unwrap_or(true);
-                    !self.closed.contains(&it.pid()) && it.service().is_none_or(runs)
+                    !self.closed.contains(&it.pid())
+                        && it.service().is_none_or(runs)
+                        && !is_let_go(it)
                 });
                 Ok(ProbeOutput::Holders(found))
             }
@@ -255,6 +294,14 @@ impl<H: Host> Host for Overlay<H> {
                 Ok(ProbeOutput::Processes(all))
             }
             Probe::Store if self.is_store_repaired => Ok(ProbeOutput::Store(StoreHealth::Healthy)),
+            Probe::Security => {
+                let below = self.below.probe(probe)?;
+                let ProbeOutput::Security(mut security) = below else { return Ok(below) };
+                if let Ok(defender) = &mut security.defender {
+                    self.change_defender(defender);
+                }
+                Ok(ProbeOutput::Security(security))
+            }
             Probe::Pending
             | Probe::FreeSpace
             | Probe::Store
@@ -262,7 +309,6 @@ impl<H: Host> Host for Overlay<H> {
             | Probe::Filters
             | Probe::UpdateAgent
             | Probe::Tasks
-            | Probe::Security
             | Probe::Disks
             | Probe::RestorePoints
             | Probe::Power
@@ -284,6 +330,13 @@ impl<H: Host> HostMut for Overlay<H> {
                     }
                     Setting::Value { key, .. } => {
                         self.key(key)?;
+                    }
+                    Setting::RealTimeProtection { .. } | Setting::Exclusion { .. } => {
+                        let known = self.current(setting)?;
+                        // It is taken, and nothing happens.
+                        if known != *setting && is_tamper_protected(self) {
+                            return Ok(());
+                        }
                     }
                 }
                 self.settings.insert(setting.subject(), setting.clone());

@@ -21,6 +21,7 @@ pub use holder::{
 };
 pub use security::{
     Defender, Freshness, ProductKind, ProductState, Security, SecurityProduct, Switch,
+    exclusions_told,
 };
 pub use storage::{
     Disks, Drive, DriveHealth, Encryption, RestorePoint, Space, Volume, moment_of_wmi,

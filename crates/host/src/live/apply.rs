@@ -16,7 +16,7 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{close, control, retry, wait};
+use super::{close, control, retry, security, wait};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
@@ -46,6 +46,10 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
             let known = dependents.iter().filter_map(|it| pc.service(it).transpose());
             let known = known.collect::<Result<Vec<Service>>>()?;
             control::stop(service, &known.into_iter().filter(runs).collect::<Vec<_>>())
+        }
+        Change::Assign(Setting::RealTimeProtection { on }) => security::protect(*on),
+        Change::Assign(Setting::Exclusion { path, present }) => {
+            security::exclude(&name::shown(path, &pc.files.windows), *present)
         }
         Change::Move { from, to } => move_aside(pc, from, to),
         Change::PutBack { from, to, spare } => {

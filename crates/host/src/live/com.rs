@@ -3,15 +3,20 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use windows::Win32::Foundation::{REGDB_E_CLASSNOTREG, RPC_E_TOO_LATE};
+use windows::Win32::Foundation::{E_OUTOFMEMORY, REGDB_E_CLASSNOTREG, RPC_E_TOO_LATE};
 use windows::Win32::System::Com::{
     CLSCTX_ALL, COINIT_MULTITHREADED, CoCreateInstance, CoInitializeEx, CoInitializeSecurity,
     CoUninitialize, EOAC_NONE, RPC_C_AUTHN_LEVEL_DEFAULT, RPC_C_IMP_LEVEL_IMPERSONATE,
 };
-use windows::Win32::System::Variant::{
-    VARIANT, VARIANT_0_0, VT_BOOL, VT_BSTR, VT_DATE, VT_I2, VT_I4, VT_R8, VT_UI1, VT_UI2, VT_UI4,
+use windows::Win32::System::Ole::{
+    SafeArrayCreateVector, SafeArrayGetElement, SafeArrayGetLBound, SafeArrayGetUBound,
+    SafeArrayPutElement,
 };
-use windows::core::{GUID, Interface};
+use windows::Win32::System::Variant::{
+    VARENUM, VARIANT, VARIANT_0_0, VARIANT_0_0_0, VT_ARRAY, VT_BOOL, VT_BSTR, VT_DATE, VT_EMPTY,
+    VT_I2, VT_I4, VT_NULL, VT_R8, VT_UI1, VT_UI2, VT_UI4,
+};
+use windows::core::{BSTR, GUID, Interface};
 
 use super::limit::{self, Asked};
 use super::refusal::refused;
@@ -103,6 +108,52 @@ pub(super) fn text(value: &VARIANT) -> Option<String> {
     // SAFETY: the type says that the union holds a text.
     let text = unsafe { &inner.Anonymous.bstrVal };
     Some(text.to_string())
+}
+
+/// The texts of a list in `value`; an empty value is an empty list, `None` is none at all.
+pub(super) fn texts(value: &VARIANT) -> Option<Vec<String>> {
+    let inner = inner(value);
+    match inner.vt {
+        VT_EMPTY | VT_NULL => return Some(Vec::new()),
+        VARENUM(kind) if kind == VT_ARRAY.0 | VT_BSTR.0 => {}
+        _ => return None,
+    }
+    // SAFETY: the type says that the union holds a list.
+    let list = unsafe { inner.Anonymous.parray };
+    // SAFETY: the list lives as long as the value, and this only reads a number of it.
+    let first = unsafe { SafeArrayGetLBound(list, 1) }.ok()?;
+    // SAFETY: as above.
+    let last = unsafe { SafeArrayGetUBound(list, 1) }.ok()?;
+    let mut all = Vec::new();
+    for index in first..=last {
+        let mut text = BSTR::new();
+        // SAFETY: the list holds texts, of which a copy is put into ours, which frees it.
+        unsafe { SafeArrayGetElement(list, &index, (&raw mut text).cast()) }.ok()?;
+        all.push(text.to_string());
+    }
+    Some(all)
+}
+
+/// A list with one text.
+pub(super) fn list_of(text: &str) -> Result<VARIANT> {
+    let failed = |error: windows::core::Error| refused("make", "a list", &error);
+    // SAFETY: no pointer is given; a list that could not be made is null.
+    let list = unsafe { SafeArrayCreateVector(VT_BSTR, 0, 1) };
+    if list.is_null() {
+        return Err(failed(E_OUTOFMEMORY.into()));
+    }
+    let text = BSTR::from(text);
+    // SAFETY: the list has this place and copies the text, which lives as long as the call.
+    let put = unsafe { SafeArrayPutElement(list, &0, text.as_ptr().cast()) };
+    let inner = VARIANT_0_0 {
+        vt: VARENUM(VT_ARRAY.0 | VT_BSTR.0),
+        Anonymous: VARIANT_0_0_0 { parray: list },
+        ..VARIANT_0_0::default()
+    };
+    let mut value = VARIANT::default();
+    // From here on the value owns the list and frees it.
+    value.Anonymous.Anonymous = std::mem::ManuallyDrop::new(inner);
+    put.map(|()| value).map_err(failed)
 }
 
 /// A number in `value`, whatever its width; `None` if it holds none that is not negative. WMI

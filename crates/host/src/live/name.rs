@@ -60,6 +60,15 @@ pub(super) fn verbatim(path: &WinPath, windows: &str) -> Option<Vec<u16>> {
     Some(units(&format!(r"\\?\{path}{root}")))
 }
 
+/// A path as people and products spell it, in the folder in which this Windows lies.
+pub(super) fn shown(path: &WinPath, windows: &str) -> String {
+    const USUAL: &str = r"C:\Windows";
+    match path.is_within(&WinPath::new(USUAL)) {
+        true => format!("{windows}{}", &path.as_str()[USUAL.len()..]),
+        false => path.to_string(),
+    }
+}
+
 fn surrogate(escaped: &str) -> Option<u16> {
     let digits = escaped.strip_prefix('<')?.strip_suffix('>')?;
     // Nothing else is ever written so, and a plus sign is no digit.
@@ -75,6 +84,13 @@ mod tests {
 
     fn path(path: &str, windows: &str) -> Option<String> {
         verbatim(&WinPath::new(path), windows).map(|it| spelled(&it))
+    }
+
+    #[test]
+    fn a_path_is_shown_in_the_folder_in_which_this_windows_lies() {
+        let path = WinPath::new(r"c:\windows\SoftwareDistribution\x.edb");
+        assert_eq!(shown(&path, r"D:\Win"), r"D:\Win\SoftwareDistribution\x.edb");
+        assert_eq!(shown(&WinPath::new(r"C:\WindowsApps"), r"D:\Win"), r"C:\WindowsApps");
     }
 
     #[test]

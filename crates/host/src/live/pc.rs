@@ -10,7 +10,7 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts, holder, start};
+use super::{about, apply, evidence, facts, holder, name, start};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
     ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
@@ -128,7 +128,19 @@ impl Host for Live {
                 let data = apply::current_value(key, name)?;
                 Ok(Setting::Value { key: key.clone(), name: name.clone(), data })
             }
-            Setting::Start { .. } | Setting::Running { .. } => change::current(self, setting),
+            Setting::Exclusion { path, present } => {
+                let there = WinPath::new(&name::shown(path, &self.files.windows));
+                let known = Setting::Exclusion { path: there, present: *present };
+                match change::current(self, &known)? {
+                    Setting::Exclusion { present, .. } => {
+                        Ok(Setting::Exclusion { path: path.clone(), present })
+                    }
+                    other => Ok(other),
+                }
+            }
+            Setting::Start { .. }
+            | Setting::Running { .. }
+            | Setting::RealTimeProtection { .. } => change::current(self, setting),
         }
     }
 }

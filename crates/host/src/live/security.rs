@@ -2,9 +2,11 @@
 
 use super::com::LIMIT;
 use super::limit::Asked;
-use super::wmi;
-use crate::HostErrorKind;
-use crate::probe::{Defender, Part, ProductKind, ProductState, Security, SecurityProduct};
+use super::wmi::{self, Argument};
+use crate::probe::{
+    Defender, Part, ProductKind, ProductState, Security, SecurityProduct, exclusions_told,
+};
+use crate::{HostError, HostErrorKind, Result};
 
 const CENTER: &str = r"root\SecurityCenter2";
 const DEFENDER: &str = r"root\Microsoft\Windows\Defender";
@@ -21,9 +23,45 @@ pub(super) fn tell() -> Security {
             mode: row.text("AMRunningMode"),
             signature_age_days: row.number("AntivirusSignatureAge"),
             version: row.text("AMProductVersion"),
+            exclusions: Err(HostErrorKind::NotCollected),
         })
     });
-    Security { products: together(antivirus, firewall), defender: one(defender) }
+    let exclusions =
+        wmi::ask(DEFENDER, "SELECT ExclusionPath FROM MSFT_MpPreference", LIMIT, |row| {
+            row.texts("ExclusionPath")
+        });
+    let exclusions = exclusions
+        .wait()
+        .map_err(|error| error.kind)
+        .and_then(|rows| exclusions_told(rows.into_iter().next().ok_or(HostErrorKind::Absent)?));
+    let defender = one(defender).map(|it| Defender { exclusions, ..it });
+    Security { products: together(antivirus, firewall), defender }
+}
+
+/// Switches real-time protection. That Windows takes it says nothing: it is read back by whoever
+/// asked.
+pub(super) fn protect(on: bool) -> Result<()> {
+    let off = ("DisableRealtimeMonitoring", Argument::Flag(!on));
+    prefer("Set", vec![off, ("Force", Argument::Flag(true))])
+}
+
+/// Lets Microsoft Defender leave `path` alone, or look at it again.
+pub(super) fn exclude(path: &str, present: bool) -> Result<()> {
+    let method = if present { "Add" } else { "Remove" };
+    let list = ("ExclusionPath", Argument::List(path.to_owned()));
+    prefer(method, vec![list, ("Force", Argument::Flag(true))])
+}
+
+fn prefer(method: &'static str, arguments: Vec<(&'static str, Argument)>) -> Result<()> {
+    const CLASS: &str = "MSFT_MpPreference";
+    match wmi::call(DEFENDER, CLASS, method, arguments, LIMIT).wait()? {
+        0 => Ok(()),
+        code => Err(HostError {
+            op: "change",
+            subject: "the settings of Microsoft Defender".to_owned(),
+            kind: HostErrorKind::Com(code),
+        }),
+    }
 }
 
 fn products(query: &'static str, kind: ProductKind) -> Asked<Vec<SecurityProduct>> {

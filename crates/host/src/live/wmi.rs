@@ -11,7 +11,8 @@ use windows::Win32::System::Variant::VARIANT;
 use windows::Win32::System::Wmi::{
     IEnumWbemClassObject, IWbemClassObject, IWbemLocator, IWbemServices, WBEM_E_INVALID_CLASS,
     WBEM_E_INVALID_NAMESPACE, WBEM_E_NOT_FOUND, WBEM_FLAG_CONNECT_USE_MAX_WAIT,
-    WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY, WbemLocator,
+    WBEM_FLAG_FORWARD_ONLY, WBEM_FLAG_RETURN_IMMEDIATELY, WBEM_FLAG_RETURN_WBEM_COMPLETE,
+    WbemLocator,
 };
 use windows::core::{BSTR, HSTRING};
 
@@ -58,6 +59,73 @@ fn rows<T>(
     }
     let why = format!("there are more than {MOST_ROWS} objects");
     Err(HostError { op: "ask WMI", subject: query.to_owned(), kind: HostErrorKind::Corrupt(why) })
+}
+
+/// Calls a method of a class; what it returns, which is 0 for success.
+pub(super) fn call(
+    namespace: &'static str,
+    class: &'static str,
+    method: &'static str,
+    arguments: Vec<(&'static str, Argument)>,
+    limit: Duration,
+) -> Asked<u32> {
+    com::ask("call WMI", class, limit, move || called(namespace, class, method, arguments))
+}
+
+/// What is given to a method.
+pub(super) enum Argument {
+    /// Yes or no.
+    Flag(bool),
+    /// A list with this one text.
+    List(String),
+}
+
+fn called(
+    namespace: &str,
+    class: &str,
+    method: &str,
+    arguments: Vec<(&str, Argument)>,
+) -> Result<u32> {
+    let services = connect(namespace)?;
+    let (path, name) = (BSTR::from(class), BSTR::from(method));
+    let told = |answer: windows::core::Result<()>| answer.map_err(|error| failed(class, &error));
+    let mut found = None;
+    // SAFETY: the texts and the place for the answer live as long as the call.
+    told(unsafe {
+        services.GetObject(&path, WBEM_FLAG_RETURN_WBEM_COMPLETE, None, Some(&mut found), None)
+    })?;
+    let absent =
+        || HostError { op: "call WMI", subject: class.to_owned(), kind: HostErrorKind::Absent };
+    let found: IWbemClassObject = found.ok_or_else(absent)?;
+    let (mut form, mut result) = (None, None);
+    // SAFETY: the name and both places for answers live as long as the call.
+    told(unsafe { found.GetMethod(&HSTRING::from(method), 0, &mut form, &mut result) })?;
+    let form: IWbemClassObject = form.ok_or_else(absent)?;
+    // SAFETY: the flag is not used and must be 0.
+    let given = unsafe { form.SpawnInstance(0) }.map_err(|error| failed(class, &error))?;
+    for (name, argument) in arguments {
+        let value = match argument {
+            Argument::Flag(flag) => VARIANT::from(flag),
+            Argument::List(text) => com::list_of(&text)?,
+        };
+        // SAFETY: the name and the value live as long as the call; the form tells the type.
+        told(unsafe { given.Put(&HSTRING::from(name), 0, &value, 0) })?;
+    }
+    let mut answer = None;
+    // SAFETY: texts, arguments and the place for the answer live as long as the call.
+    told(unsafe {
+        services.ExecMethod(
+            &path,
+            &name,
+            WBEM_FLAG_RETURN_WBEM_COMPLETE,
+            None,
+            &given,
+            Some(&mut answer),
+            None,
+        )
+    })?;
+    let answer = answer.map(Row).ok_or_else(absent)?;
+    Ok(answer.number("ReturnValue").unwrap_or(0))
 }
 
 fn connect(namespace: &str) -> Result<IWbemServices> {
@@ -126,6 +194,11 @@ impl Row {
     /// A text; `None` if it has none of that name.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         com::text(&self.get(name)?).filter(|it| !it.is_empty())
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
+        com::texts(&self.get(name)?)
     }
 
     /// A number that is not negative.

@@ -1,6 +1,7 @@
 //! What protects a PC, as products register themselves with Windows.
 
 use super::Part;
+use crate::{HostErrorKind, WinPath};
 
 /// All of it; every part may be missing by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub enum Freshness {
 }
 
 /// Microsoft Defender; `None` where its own report does not say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defender {
     /// `AMServiceEnabled`: its service runs.
     pub enabled: Option<bool>,
@@ -73,6 +74,45 @@ pub struct Defender {
     pub signature_age_days: Option<u32>,
     /// `AMProductVersion`.
     pub version: Option<String>,
+    /// `ExclusionPath`: files and folders that it leaves alone; only administrators may see them.
+    pub exclusions: Part<Vec<String>>,
+}
+
+impl Defender {
+    /// Whether a file is left alone: it is named itself, or by a name with `*` in it that stays
+    /// within its folder, or lies in a folder that is named.
+    #[must_use]
+    pub fn leaves_alone(&self, path: &WinPath) -> bool {
+        self.exclusions.iter().flatten().any(|it| {
+            let excluded = WinPath::new(it);
+            let in_same_folder = path.parent() == excluded.parent();
+            path.is_within(&excluded)
+                || (in_same_folder
+                    && fits(&excluded.name().to_lowercase(), &path.name().to_lowercase()))
+        })
+    }
+}
+
+/// What `ExclusionPath` says. To whoever may not see them Windows names none, but says so in a
+/// sentence that begins with a word no path begins with.
+pub fn exclusions_told(list: Vec<String>) -> Part<Vec<String>> {
+    match list.iter().any(|it| it.starts_with("N/A")) {
+        true => Err(HostErrorKind::Win32(5)),
+        false => Ok(list),
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((begin, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut left) = name.strip_prefix(begin) else { return false };
+    let mut pieces: Vec<&str> = rest.split('*').collect();
+    let end = pieces.pop().unwrap_or_default();
+    for piece in pieces {
+        let Some(at) = left.find(piece) else { return false };
+        left = &left[at + piece.len()..];
+    }
+    left.ends_with(end)
 }
 
 impl ProductState {
@@ -108,6 +148,32 @@ impl ProductState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_defender_leaves_alone_is_told_by_name_folder_and_pattern() {
+        let list = [r"C:\W\a.edb", r"C:\W\Logs\Edb*.log", r"D:\Kept"].map(str::to_owned);
+        let defender = Defender {
+            enabled: None,
+            real_time: None,
+            tamper_protected: None,
+            mode: None,
+            signature_age_days: None,
+            version: None,
+            exclusions: exclusions_told(list.to_vec()),
+        };
+        for (path, wanted) in [
+            (r"c:\w\A.EDB", true),
+            (r"C:\W\b.edb", false),
+            (r"C:\W\Logs\Edb00001.log", true),
+            (r"C:\W\Logs\Edb.chk", false),
+            (r"C:\W\Other\Edb.log", false),
+            (r"D:\Kept\below\x", true),
+        ] {
+            assert_eq!(defender.leaves_alone(&WinPath::new(path)), wanted, "{path}");
+        }
+        let hidden = exclusions_told(vec!["N/A: Must be an administrator".to_owned()]);
+        assert_eq!(hidden, Err(HostErrorKind::Win32(5)));
+    }
 
     #[test]
     fn the_states_seen_in_the_field_are_read() {
