@@ -10,8 +10,8 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use support::{
-    DAMAGED, DISABLED, LOCKED, REPLACED, STORE, WAITING, damaged_catalogues, damaged_elsewhere,
-    diagnose,
+    DAMAGED, DISABLED, LOCKED, REPLACED, SCANNED, SCANNED_ELSEWHERE, STORE, WAITING,
+    damaged_catalogues, damaged_elsewhere, diagnose,
 };
 use unwedge_engine::execute::Interrupted;
 use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay, Store};
@@ -218,12 +218,14 @@ fn all() -> Vec<(&'static str, String)> {
     vec![
         ("wait-for-holder", WAITING.to_owned()),
         ("stop-holder", LOCKED.to_owned()),
+        ("exclude-update-files", SCANNED.to_owned()),
         ("reset-download-cache", DAMAGED.to_owned()),
         ("reset-update-store", damaged_elsewhere()),
         ("reset-catalogues", damaged_catalogues()),
         ("restore-service", DISABLED.to_owned()),
         ("restore-service-library", REPLACED.to_owned()),
         ("repair-store", STORE.to_owned()),
+        ("pause-protection", SCANNED_ELSEWHERE.to_owned()),
     ]
 }
 
@@ -287,7 +289,15 @@ fn whichever_step_fails_everything_is_taken_back_from_any_crash() {
         let mut runs = 0;
         for step in &plan {
             // A start that fails for good cannot be taken back by starting; that is `Stuck`.
-            if matches!(&step.change, Change::Assign(Setting::Running { running: true, .. })) {
+            // So is protection that cannot be given back.
+            if matches!(
+                &step.change,
+                Change::Assign(
+                    Setting::Running { running: true, .. }
+                        | Setting::RealTimeProtection { on: true }
+                        | Setting::Exclusion { present: false, .. }
+                )
+            ) {
                 continue;
             }
             for fault in [Fault::Refuses, Fault::Lies] {

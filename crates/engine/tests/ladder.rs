@@ -8,7 +8,9 @@ mod support;
 use std::io;
 use std::ops::ControlFlow;
 
-use support::{LOCKED, STORE, damaged_catalogues, damaged_elsewhere, diagnose};
+use support::{
+    LOCKED, SCANNED, SCANNED_ELSEWHERE, STORE, damaged_catalogues, damaged_elsewhere, diagnose,
+};
 use unwedge_engine::clean::{discard, kept};
 use unwedge_engine::execute::Progress;
 use unwedge_engine::gate::CheckId;
@@ -18,7 +20,7 @@ use unwedge_engine::plan::{Plan, Policy};
 use unwedge_engine::repair::{Ended, Repair, carry_out, take_back};
 use unwedge_engine::shelf::Shelf;
 use unwedge_host::{
-    Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, WinPath,
+    Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, WinPath, probe,
 };
 
 const DATABASE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
@@ -342,4 +344,82 @@ fn nothing_is_installed_on_top_of_a_repair_that_waits_for_a_restart() {
     pc.restart();
     let plan = planned(&pc, Policy::default());
     assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
+}
+
+/// Repairs of a plan, and the reasons for those that are refused.
+fn planned(pc: &Fixture) -> (Vec<String>, Vec<(String, String)>) {
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(pc), pc, "0001".to_owned());
+    let recipes = plan.choices.iter().map(|it| it.recipe.clone()).collect();
+    (recipes, plan.refused.into_iter().map(|it| (it.recipe, it.why + " " + &it.advice)).collect())
+}
+
+fn refusal<'r>(refused: &'r [(String, String)], recipe: &str) -> &'r str {
+    &refused.iter().find(|(id, _)| id == recipe).unwrap().1
+}
+
+#[test]
+fn the_scanner_of_windows_leaves_the_update_alone_for_a_while_only() {
+    let mut pc = with(SCANNED, "");
+    let before = probe::security(&pc).unwrap();
+    let rungs = climbed(&mut pc, Policy::default());
+    assert_eq!(rungs, [(vec!["exclude-update-files".to_owned()], Outcome::Repaired)]);
+    assert_eq!(probe::security(&pc).unwrap(), before, "nothing that was lent is kept");
+}
+
+#[test]
+fn protection_is_paused_only_where_an_exclusion_cannot_help() {
+    let mut pc = with(SCANNED_ELSEWHERE, "");
+    let before = probe::security(&pc).unwrap();
+    let rungs = climbed(&mut pc, Policy::default());
+    assert_eq!(rungs, [(vec!["pause-protection".to_owned()], Outcome::Repaired)]);
+    assert_eq!(probe::security(&pc).unwrap(), before, "it is on again");
+}
+
+#[test]
+fn pitfall_26_tamper_protection_is_seen_through_and_never_worked_around() {
+    let protected = |text: &str| with(&text.replace("protected=no", "protected=yes"), "");
+    let mut pc = protected(SCANNED);
+    let before = pc.text_without_clock();
+    let rungs = climbed(&mut pc, Policy::default());
+    assert_eq!(rungs, [(vec!["exclude-update-files".to_owned()], Outcome::RolledBack)]);
+    assert_eq!(pc.text_without_clock(), before);
+    let (recipes, refused) = planned(&protected(SCANNED_ELSEWHERE));
+    assert!(recipes.is_empty(), "{recipes:?}");
+    assert!(refusal(&refused, "pause-protection").contains("Tamper Protection"), "{refused:?}");
+}
+
+#[test]
+fn what_an_organisation_decides_about_the_scanner_is_left_alone() {
+    let onboarded = "//- reg \"HKLM\\SOFTWARE\\Microsoft\\Windows Advanced Threat Protection\\Status\"\n\
+                     OnboardingState = dword:1\n";
+    let policy = "//- reg \"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows Defender\\Real-Time Protection\"\n\
+                  DisableRealtimeMonitoring = dword:0\n";
+    for more in [onboarded, policy] {
+        for pc in [SCANNED, SCANNED_ELSEWHERE] {
+            let (recipes, refused) = planned(&with(pc, more));
+            assert!(recipes.is_empty(), "{recipes:?}");
+            assert!(refusal(&refused, "pause-protection").contains("whoever manages"));
+        }
+    }
+}
+
+#[test]
+fn a_scanner_of_another_maker_is_never_touched_and_its_own_way_is_told() {
+    for text in [SCANNED, SCANNED_ELSEWHERE] {
+        let pc = with(&text.replace("WinDefend", "ekrn"), "");
+        let (recipes, refused) = planned(&pc);
+        assert!(recipes.is_empty(), "{recipes:?}");
+        assert!(refusal(&refused, "pause-protection").contains("Its maker's way"), "{refused:?}");
+        let excluded = refused.iter().any(|(id, it)| {
+            id == "exclude-update-files" && it.contains("DataStore.edb") && it.contains("maker's")
+        });
+        assert_eq!(excluded, text == SCANNED);
+    }
+}
+
+#[test]
+fn a_passive_scanner_is_not_in_the_way() {
+    let passive = with(&SCANNED_ELSEWHERE.replace("mode=Normal", "mode=\"Passive Mode\""), "");
+    let (recipes, refused) = planned(&passive);
+    assert!(recipes.is_empty() && refusal(&refused, "pause-protection").contains("passive"));
 }

@@ -1,9 +1,12 @@
 //! The repairs: each turns a finding into steps, or says why it will not.
 
+mod exclude_update_files;
+mod pause_protection;
 mod repair_store;
 mod reset_folder;
 mod restore_service;
 mod restore_service_library;
+mod scanner;
 mod stop_holder;
 mod wait_for_holder;
 
@@ -30,15 +33,17 @@ pub struct Recipe {
 }
 
 /// Every repair, the gentlest first.
-pub const RECIPES: [Recipe; 8] = [
+pub const RECIPES: [Recipe; 10] = [
     wait_for_holder::RECIPE,
     stop_holder::RECIPE,
+    exclude_update_files::RECIPE,
     reset_folder::DOWNLOAD,
     reset_folder::WHOLE,
     reset_folder::CATALOGUES,
     restore_service::RECIPE,
     restore_service_library::RECIPE,
     repair_store::RECIPE,
+    pause_protection::RECIPE,
 ];
 
 /// What a recipe is asked.

@@ -9,8 +9,14 @@ use unwedge_engine::report::{
 use unwedge_host::{Host, ServiceName, StartType, WinPath};
 
 /// The repairs of the rule for locked files.
-const LOCK: [&str; 4] =
-    ["wait-for-holder", "stop-holder", "reset-download-cache", "reset-update-store"];
+const LOCK: [&str; 6] = [
+    "wait-for-holder",
+    "stop-holder",
+    "exclude-update-files",
+    "reset-download-cache",
+    "reset-update-store",
+    "pause-protection",
+];
 
 const CBS_LOG: &str = r"C:\Windows\Logs\CBS\CBS.log";
 
@@ -243,3 +249,33 @@ fn beside(damaged: &str, more: &str) -> String {
          //- absent C:\\Windows\\SoftwareDistribution.unwedge-*\n{more}"
     )
 }
+
+/// A PC on which Microsoft Defender keeps the update database to itself.
+pub(crate) const SCANNED: &str = r#"
+//- about name=DESK-9 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 writes=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb needs=wuauserv
+//- service wuauserv stopped manual
+//- service WinDefend running automatic pid=3000 image=C:\MsMpEng.exe protected
+//- holder service=WinDefend path=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb share=none
+//- defender real_time=yes tamper_protected=no mode=Normal exclusion=D:\Kept
+//- file C:\Windows\SoftwareDistribution\DataStore\DataStore.edb hex
+00ff
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:11, Info                  CSI    00000123 Error STATUS_SHARING_VIOLATION while executing operation CreateFile on [l:67]'\SystemRoot\SoftwareDistribution\DataStore\DataStore.edb'
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070020 - ERROR_SHARING_VIOLATION]
+"#;
+
+/// The same scanner, but it holds a driver, which is none of the files that may be excluded.
+pub(crate) const SCANNED_ELSEWHERE: &str = r#"
+//- about name=DESK-9 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 writes=C:\Windows\System32\drivers\x.sys needs=wuauserv
+//- service wuauserv stopped manual
+//- service WinDefend running automatic pid=3000 image=C:\MsMpEng.exe protected
+//- holder service=WinDefend path=C:\Windows\System32\drivers\x.sys share=none
+//- defender real_time=yes tamper_protected=no mode=Normal exclusion=none
+//- file C:\Windows\System32\drivers\x.sys hex
+00ff
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:11, Info                  CSI    00000123 Error STATUS_SHARING_VIOLATION while executing operation CreateFile on [l:35]'\SystemRoot\System32\drivers\x.sys'
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070020 - ERROR_SHARING_VIOLATION]
+"#;

@@ -4,6 +4,7 @@
 //! Nothing here decides anything. What could not be learnt stands beside what could.
 
 pub mod class_filters;
+pub mod defender;
 pub mod filters;
 pub mod hivelist;
 mod image;
@@ -45,6 +46,7 @@ pub struct Unknown {
 pub fn ask_all(host: &dyn Host) {
     crate::offline_registry::ask_about(host);
     let _ = class_filters::read(host);
+    let _ = defender::read(host);
     let _ = filters::read(host);
     let _ = hivelist::read(host);
     let _ = packages::read(host);
