@@ -227,3 +227,18 @@ fn json_is_data_and_nothing_else() {
     let json: serde_json::Value = serde_json::from_str(&out(&undone)).unwrap();
     assert_eq!(json["repair"]["outcome"]["outcome"], "kept");
 }
+
+#[test]
+fn pitfall_38_without_a_copy_of_the_registry_nothing_is_changed() {
+    let bench = Bench::new("wuauserv-disabled.host");
+    let kept = bench.pc.with_file_name("pc.host.unwedge");
+    fs::create_dir_all(kept.join("0001-before.reg")).unwrap();
+    let fixed = bench.run(&["fix", "--yes"]);
+    assert_ne!(code(&fixed), 0);
+    assert!(talk(&fixed).contains("nothing was changed"), "{}", talk(&fixed));
+    assert_eq!(bench.state(), None);
+    fs::remove_dir(kept.join("0001-before.reg")).unwrap();
+    assert_eq!(code(&bench.run(&["fix", "--yes"])), 0);
+    let saved = fs::read(kept.join("0001-before.reg")).unwrap();
+    assert_eq!(saved[..2], [0xff, 0xfe], "a file that regedit opens");
+}

@@ -18,15 +18,48 @@ const UNDO_ATTEMPTS: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the documentation")]
 pub enum Progress {
-    Doing { step: u32, of: u32, says: String },
-    Advanced { step: u32, advance: Advance },
-    Done { step: u32 },
-    AlreadySo { step: u32 },
-    Failed { step: u32, error: String },
-    Undoing { step: u32, change: String },
-    Undone { step: u32 },
-    UndoFailed { step: u32, error: String },
-    Stays { step: u32, what: String },
+    Doing {
+        step: u32,
+        of: u32,
+        says: String,
+    },
+    Advanced {
+        step: u32,
+        advance: Advance,
+    },
+    Done {
+        step: u32,
+    },
+    AlreadySo {
+        step: u32,
+    },
+    Failed {
+        step: u32,
+        error: String,
+    },
+    Undoing {
+        step: u32,
+        change: String,
+    },
+    Undone {
+        step: u32,
+    },
+    UndoFailed {
+        step: u32,
+        error: String,
+    },
+    Stays {
+        step: u32,
+        what: String,
+    },
+    /// Should the repair be cut off, nobody ends it by itself; why.
+    Unguarded {
+        why: String,
+    },
+    /// What stood by to end it could not be taken away yet; why.
+    StillGuarded {
+        why: String,
+    },
 }
 
 /// Is told what is being done. `Break` asks to stop: what was made is taken back; an undo goes on.

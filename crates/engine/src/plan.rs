@@ -11,6 +11,7 @@ use unwedge_host::{Change, Host, HostMut, Overlay, RepairSource, Tool};
 
 use crate::execute::{Interrupted, execute};
 use crate::gate::{self, Answer, Check, CheckId};
+use crate::guard;
 use crate::journal::{Journal, JournalStep, Outcome, Store};
 use crate::recipe::{self, Proposal, Request};
 use crate::report::{Category, Diagnosis, Finding, OperationOutcome, Role, Verdict};
@@ -187,6 +188,13 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
     if is_cleared {
         let at = plan.steps.iter().position(|it| it.phase == Phase::Restore);
         plan.steps.insert(at.unwrap_or(plan.steps.len()), retry(kb));
+        if guard::is_possible(host) {
+            plan.notes.push(
+                "while this is done Windows stands by (scheduled task \\unwedge\\recover): should \
+                 this PC stop in the middle, it takes everything back"
+                    .to_owned(),
+            );
+        }
     } else if plan.refused.is_empty() {
         let note = "none of the findings has a repair that this version can make";
         plan.notes.push(note.to_owned());

@@ -5,6 +5,7 @@ use unwedge_host::system::pending;
 use unwedge_host::{Change, Host, HostMut, Tool, WinPath};
 
 use crate::execute::{Interrupted, Watcher, execute, rollback, rollback_step, to_undo};
+use crate::guard;
 use crate::journal::{Event, Journal, JournalError, Outcome, Replay, StepState};
 use crate::report::Diagnosis;
 use crate::verify::{Proven, Verification, sharpened, verify};
@@ -91,6 +92,28 @@ pub fn carry_out(
     diagnose: &dyn Fn(&dyn Host) -> Diagnosis,
     watch: &mut Watcher<'_>,
 ) -> Result<Repair, Interrupted> {
+    if let Some(why) = guard::stand_by(host, journal, watch)? {
+        return refuse(journal, why);
+    }
+    let repair = carry_on(host, journal, before, diagnose, watch)?;
+    guard::stand_down(host, watch);
+    Ok(repair)
+}
+
+/// Ends a repair before its first change.
+fn refuse(journal: &mut Journal<'_>, why: String) -> Result<Repair, Interrupted> {
+    let failed = Event::Failed { step: 0, error: why, cancelled: false };
+    journal.record(failed).map_err(unfinished)?;
+    close(journal, Outcome::RolledBack, None)
+}
+
+fn carry_on(
+    host: &mut dyn HostMut,
+    journal: &mut Journal<'_>,
+    before: &Diagnosis,
+    diagnose: &dyn Fn(&dyn Host) -> Diagnosis,
+    watch: &mut Watcher<'_>,
+) -> Result<Repair, Interrupted> {
     let mut outcome = execute(host, journal, watch)?;
     let mut verification = None;
     if matches!(outcome, Outcome::Repaired | Outcome::NeedsReboot) {
@@ -148,7 +171,10 @@ pub fn take_back(
     watch: &mut Watcher<'_>,
 ) -> Result<Repair, Interrupted> {
     let outcome = rollback(host, journal, watch)?;
-    close(journal, outcome, None)
+    let repair = close(journal, outcome, None)?;
+    // One may stand by since the repair that was cut off.
+    guard::stand_down(host, watch);
+    Ok(repair)
 }
 
 /// What would take a single step back, or why that cannot be done without the later ones.

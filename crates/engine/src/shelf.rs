@@ -118,6 +118,20 @@ impl Shelf {
         Ok((path.clone(), FileStore { file, length: 0, is_broken: false }))
     }
 
+    /// Keeps what the registry was before repair `number`, read back; where a repair of that number
+    /// never came to be, what was kept for it is written anew.
+    pub fn keep_registry(&self, number: u32, export: &[u8]) -> Result<PathBuf, ShelfError> {
+        let path = self.folder.join(format!("{number:04}-before.reg"));
+        let io = |source| ShelfError::Io { path: path.clone(), source };
+        fs::create_dir_all(&self.folder).map_err(io)?;
+        let mut file = File::create(&path).map_err(io)?;
+        file.write_all(export).and_then(|()| file.sync_all()).map_err(io)?;
+        match fs::read(&path).map_err(io)? == export {
+            true => Ok(path),
+            false => Err(io(io::Error::other("it does not hold what was written"))),
+        }
+    }
+
     fn files(&self) -> Result<Vec<(u32, PathBuf)>, ShelfError> {
         let io = |source| ShelfError::Io { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {

@@ -347,7 +347,7 @@ fn nothing_is_installed_on_top_of_a_repair_that_waits_for_a_restart() {
 }
 
 /// Repairs of a plan, and the reasons for those that are refused.
-fn planned(pc: &Fixture) -> (Vec<String>, Vec<(String, String)>) {
+fn answered(pc: &Fixture) -> (Vec<String>, Vec<(String, String)>) {
     let plan = Ladder::new(Policy::default()).plan(&diagnose(pc), pc, "0001".to_owned());
     let recipes = plan.choices.iter().map(|it| it.recipe.clone()).collect();
     (recipes, plan.refused.into_iter().map(|it| (it.recipe, it.why + " " + &it.advice)).collect())
@@ -383,7 +383,7 @@ fn pitfall_26_tamper_protection_is_seen_through_and_never_worked_around() {
     let rungs = climbed(&mut pc, Policy::default());
     assert_eq!(rungs, [(vec!["exclude-update-files".to_owned()], Outcome::RolledBack)]);
     assert_eq!(pc.text_without_clock(), before);
-    let (recipes, refused) = planned(&protected(SCANNED_ELSEWHERE));
+    let (recipes, refused) = answered(&protected(SCANNED_ELSEWHERE));
     assert!(recipes.is_empty(), "{recipes:?}");
     assert!(refusal(&refused, "pause-protection").contains("Tamper Protection"), "{refused:?}");
 }
@@ -396,7 +396,7 @@ fn what_an_organisation_decides_about_the_scanner_is_left_alone() {
                   DisableRealtimeMonitoring = dword:0\n";
     for more in [onboarded, policy] {
         for pc in [SCANNED, SCANNED_ELSEWHERE] {
-            let (recipes, refused) = planned(&with(pc, more));
+            let (recipes, refused) = answered(&with(pc, more));
             assert!(recipes.is_empty(), "{recipes:?}");
             assert!(refusal(&refused, "pause-protection").contains("whoever manages"));
         }
@@ -407,7 +407,7 @@ fn what_an_organisation_decides_about_the_scanner_is_left_alone() {
 fn a_scanner_of_another_maker_is_never_touched_and_its_own_way_is_told() {
     for text in [SCANNED, SCANNED_ELSEWHERE] {
         let pc = with(&text.replace("WinDefend", "ekrn"), "");
-        let (recipes, refused) = planned(&pc);
+        let (recipes, refused) = answered(&pc);
         assert!(recipes.is_empty(), "{recipes:?}");
         assert!(refusal(&refused, "pause-protection").contains("Its maker's way"), "{refused:?}");
         let excluded = refused.iter().any(|(id, it)| {
@@ -420,6 +420,6 @@ fn a_scanner_of_another_maker_is_never_touched_and_its_own_way_is_told() {
 #[test]
 fn a_passive_scanner_is_not_in_the_way() {
     let passive = with(&SCANNED_ELSEWHERE.replace("mode=Normal", "mode=\"Passive Mode\""), "");
-    let (recipes, refused) = planned(&passive);
+    let (recipes, refused) = answered(&passive);
     assert!(recipes.is_empty() && refusal(&refused, "pause-protection").contains("passive"));
 }

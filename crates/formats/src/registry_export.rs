@@ -5,7 +5,7 @@ mod write;
 use crate::regf::Data;
 use crate::{Gap, GapReason, Parsed};
 
-pub use write::{begin, write_key, write_standing};
+pub use write::{begin, write_key, write_standing, write_values};
 
 /// What a comment that tells of a key begins with; only exports of our own making have such.
 const NOT_THERE: &str = "; not there: ";

@@ -48,6 +48,12 @@ pub enum Setting {
         /// Whether it is left alone.
         present: bool,
     },
+    /// Whether Windows itself ends a repair that was cut off: a scheduled task that looks for one
+    /// at the next start, and after a while.
+    Watchdog {
+        /// Whether it stands by.
+        present: bool,
+    },
 }
 
 /// One effect on a machine.
@@ -180,6 +186,7 @@ impl Setting {
             Setting::Running { service, .. } => format!("state of {}", service.folded()),
             Setting::RealTimeProtection { .. } => "real-time protection".to_owned(),
             Setting::Exclusion { path, .. } => format!("exclusion of {}", path.folded()),
+            Setting::Watchdog { .. } => "watchdog".to_owned(),
         }
     }
 
@@ -189,7 +196,10 @@ impl Setting {
         match self {
             Setting::RealTimeProtection { on } => !on,
             Setting::Exclusion { present, .. } => *present,
-            Setting::Value { .. } | Setting::Start { .. } | Setting::Running { .. } => false,
+            Setting::Value { .. }
+            | Setting::Start { .. }
+            | Setting::Running { .. }
+            | Setting::Watchdog { .. } => false,
         }
     }
 }
@@ -312,6 +322,8 @@ pub fn current(host: &(impl Host + ?Sized), setting: &Setting) -> Result<Setting
             let present = known.iter().any(|it| WinPath::new(it) == *path);
             Setting::Exclusion { path: path.clone(), present }
         }
+        // Only a host that can have one knows.
+        Setting::Watchdog { .. } => return Err(HostError::not_collected("ask for", "a watchdog")),
     })
 }
 
@@ -364,6 +376,12 @@ impl fmt::Display for Change {
             Change::Assign(Setting::RealTimeProtection { on }) => {
                 let switch = if *on { "on" } else { "off" };
                 write!(f, "switch the real-time protection of Microsoft Defender {switch}")
+            }
+            Change::Assign(Setting::Watchdog { present: true }) => {
+                f.write_str("let Windows end this repair, should it be cut off")
+            }
+            Change::Assign(Setting::Watchdog { present: false }) => {
+                f.write_str("take away the task that would end a repair that was cut off")
             }
             Change::Assign(Setting::Exclusion { path, present: true }) => {
                 write!(f, "let Microsoft Defender leave {path} alone")

@@ -15,7 +15,7 @@ use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};
 use crate::{
     About, Entry, Evidence, Host, HostError, HostErrorKind, HostMut, Key, KeyPath, ReadSeek,
-    RepairSource, Result, ServiceName, WinPath,
+    RepairSource, Result, ServiceName, WinPath, change,
 };
 
 /// `HRESULT`s of servicing: no source has the files; the store itself is beyond repair.
@@ -144,7 +144,10 @@ impl<H: Host> Overlay<H> {
                         list.push(path.to_string());
                     }
                 }
-                Setting::Value { .. } | Setting::Start { .. } | Setting::Running { .. } => {}
+                Setting::Value { .. }
+                | Setting::Start { .. }
+                | Setting::Running { .. }
+                | Setting::Watchdog { .. } => {}
             }
         }
     }
@@ -226,7 +229,8 @@ impl<H: Host> Host for Overlay<H> {
                 Setting::Value { .. }
                 | Setting::Running { .. }
                 | Setting::RealTimeProtection { .. }
-                | Setting::Exclusion { .. } => {}
+                | Setting::Exclusion { .. }
+                | Setting::Watchdog { .. } => {}
             }
         }
         Ok(key)
@@ -245,10 +249,19 @@ impl<H: Host> Host for Overlay<H> {
                 | Setting::Start { .. }
                 | Setting::Running { .. }
                 | Setting::RealTimeProtection { .. }
-                | Setting::Exclusion { .. } => {}
+                | Setting::Exclusion { .. }
+                | Setting::Watchdog { .. } => {}
             }
         }
         Ok(Some(service))
+    }
+
+    fn current(&self, setting: &Setting) -> Result<Setting> {
+        match (setting, self.settings.get(&setting.subject())) {
+            (Setting::Watchdog { .. }, Some(known)) => Ok(known.clone()),
+            (Setting::Watchdog { .. }, None) => self.below.current(setting),
+            _ => change::current(self, setting),
+        }
     }
 
     fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
@@ -330,6 +343,9 @@ impl<H: Host> HostMut for Overlay<H> {
                     }
                     Setting::Value { key, .. } => {
                         self.key(key)?;
+                    }
+                    Setting::Watchdog { .. } => {
+                        self.current(setting)?;
                     }
                     Setting::RealTimeProtection { .. } | Setting::Exclusion { .. } => {
                         let known = self.current(setting)?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostErrorKind, HostMut, Key, KeyPath, Probe,
-    ProbeOutput, ReadSeek, Result, Service, ServiceName, WinPath,
+    ProbeOutput, ReadSeek, Result, Service, ServiceName, Setting, WinPath,
 };
 
 /// What a test knows about the host it hands to [`conforms`].
@@ -213,5 +213,8 @@ impl<H: HostMut> Host for Faulty<'_, H> {
     }
     fn probe(&self, probe: &Probe) -> Result<ProbeOutput> {
         self.alive()?.probe(probe)
+    }
+    fn current(&self, setting: &Setting) -> Result<Setting> {
+        self.alive()?.current(setting)
     }
 }

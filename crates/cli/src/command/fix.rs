@@ -3,11 +3,13 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 use unwedge_engine::journal::{Journal, Outcome};
 use unwedge_engine::ladder::Ladder;
 use unwedge_engine::plan::Plan;
+use unwedge_engine::registry_backup;
 use unwedge_engine::repair::{Repair, carry_out};
 use unwedge_engine::report::Verdict;
 use unwedge_engine::shelf::{Lock, Shelf, ShelfError, Volume};
@@ -172,6 +174,13 @@ fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<
             let exit = if attempts.is_empty() { Exit::Refused } else { Exit::Failing };
             attempts.push(Attempt { plan: Some(plan), repair: None, journal: None });
             break exit;
+        }
+        // Without it nothing is changed.
+        if let Some(export) = registry_backup::before(patient.host(), &plan.journal_steps())
+            .context("the registry could not be saved first, so nothing was changed")?
+        {
+            let kept = chart.shelf.keep_registry(number, &export);
+            kept.context("the registry could not be saved first, so nothing was changed")?;
         }
         let (journal_path, mut store) = chart.shelf.create(number)?;
         render::keep(&journal_path.with_extension("log"))?;

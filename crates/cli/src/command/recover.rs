@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use unwedge_engine::guard;
 
 use super::fix::{Consent, finish, lock};
 use super::undo;
 use crate::exit::Exit;
 use crate::machine::named;
-use crate::render;
+use crate::render::{self, progress::Teller};
 
 /// Ends a repair that was interrupted by a crash or a power cut: takes it back, or completes it
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ pub(crate) fn run(args: &RecoverArgs) -> anyhow::Result<Exit> {
     let named = named(args.pc.as_deref())?;
     let chart = named.chart()?;
     let nothing = || {
+        // What stood by for a repair that ended otherwise is not needed any more.
+        let mut teller = Teller::new();
+        guard::stand_down(named.patient()?.host_mut(), &mut |it| teller.tell(it));
         render::say(&format!("No repair of {} was interrupted.", chart.name));
         Ok(Exit::Ok)
     };

@@ -87,5 +87,12 @@ fn line(progress: Progress) {
         Progress::Undoing { change, .. } => say(&format!("Taking back: {change}")),
         Progress::UndoFailed { error, .. } => below(&format!("Failed: {error}.")),
         Progress::Stays { what, .. } => say(&format!("Stays: {what}")),
+        Progress::Unguarded { why } => say(&format!(
+            "Should this PC stop in the middle, the repair does not end by itself ({why}); \
+             `unwedge recover` ends it then."
+        )),
+        Progress::StillGuarded { why } => say(&format!(
+            "The scheduled task that stood by could not be taken away now ({why}); it goes by itself."
+        )),
     }
 }

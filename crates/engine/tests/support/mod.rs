@@ -258,6 +258,7 @@ pub(crate) const SCANNED: &str = r#"
 //- service WinDefend running automatic pid=3000 image=C:\MsMpEng.exe protected
 //- holder service=WinDefend path=C:\Windows\SoftwareDistribution\DataStore\DataStore.edb share=none
 //- defender real_time=yes tamper_protected=no mode=Normal exclusion=D:\Kept
+//- watchdog none
 //- file C:\Windows\SoftwareDistribution\DataStore\DataStore.edb hex
 00ff
 //- file C:\Windows\Logs\CBS\CBS.log
@@ -273,6 +274,7 @@ pub(crate) const SCANNED_ELSEWHERE: &str = r#"
 //- service WinDefend running automatic pid=3000 image=C:\MsMpEng.exe protected
 //- holder service=WinDefend path=C:\Windows\System32\drivers\x.sys share=none
 //- defender real_time=yes tamper_protected=no mode=Normal exclusion=none
+//- watchdog none
 //- file C:\Windows\System32\drivers\x.sys hex
 00ff
 //- file C:\Windows\Logs\CBS\CBS.log

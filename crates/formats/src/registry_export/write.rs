@@ -20,6 +20,15 @@ pub fn write_key<'v>(
     path: &str,
     values: impl IntoIterator<Item = (&'v str, &'v Data)>,
 ) {
+    write_values(text, path, values.into_iter().map(|(name, data)| (name, Some(data))));
+}
+
+/// Adds a key with its values; one without data is taken away when the export is imported.
+pub fn write_values<'v>(
+    text: &mut String,
+    path: &str,
+    values: impl IntoIterator<Item = (&'v str, Option<&'v Data>)>,
+) {
     let _ = write!(text, "[{}]\r\n", one_line(path));
     for (name, data) in values {
         match name {
@@ -27,7 +36,10 @@ pub fn write_key<'v>(
             name => quote(name, text),
         }
         text.push('=');
-        write_data(data, text);
+        match data {
+            Some(data) => write_data(data, text),
+            None => text.push('-'),
+        }
         text.push_str("\r\n");
     }
     text.push_str("\r\n");

@@ -16,7 +16,7 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{close, control, retry, security, wait};
+use super::{close, control, retry, security, wait, watchdog};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
@@ -51,6 +51,8 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
         Change::Assign(Setting::Exclusion { path, present }) => {
             security::exclude(&name::shown(path, &pc.files.windows), *present)
         }
+        Change::Assign(Setting::Watchdog { present: true }) => watchdog::register(),
+        Change::Assign(Setting::Watchdog { present: false }) => watchdog::take_away(),
         Change::Move { from, to } => move_aside(pc, from, to),
         Change::PutBack { from, to, spare } => {
             if pc.exists(from)? && pc.exists(to)? {

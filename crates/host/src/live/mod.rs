@@ -74,6 +74,10 @@ mod update_agent;
 #[cfg(windows)]
 mod wait;
 #[cfg(windows)]
+mod watchdog;
+#[cfg(any(windows, test))]
+mod watchdog_task;
+#[cfg(windows)]
 mod wmi;
 
 #[cfg(not(windows))]

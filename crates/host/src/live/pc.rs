@@ -10,7 +10,7 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts, holder, name, start};
+use super::{about, apply, evidence, facts, holder, name, start, watchdog};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
     ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
@@ -127,6 +127,9 @@ impl Host for Live {
             Setting::Value { key, name, .. } => {
                 let data = apply::current_value(key, name)?;
                 Ok(Setting::Value { key: key.clone(), name: name.clone(), data })
+            }
+            Setting::Watchdog { .. } => {
+                Ok(Setting::Watchdog { present: watchdog::is_registered()? })
             }
             Setting::Exclusion { path, present } => {
                 let there = WinPath::new(&name::shown(path, &self.files.windows));

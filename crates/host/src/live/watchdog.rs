@@ -1,0 +1,155 @@
+//! The scheduled task of this PC that ends a repair which was cut off.
+//!
+//! What runs as the system must lie where nobody else can write: the program is copied beside the
+//! journals first, wherever it was started from, and the task starts that copy.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, ToSpan};
+use windows::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND};
+use windows::Win32::System::TaskScheduler::{
+    ITaskFolder, ITaskService, TASK_CREATE_OR_UPDATE, TASK_LOGON_SERVICE_ACCOUNT, TaskScheduler,
+};
+use windows::Win32::System::Variant::VARIANT;
+use windows::core::BSTR;
+
+use super::com::{self, LIMIT};
+use super::refusal::{is, refused};
+use super::state;
+use super::watchdog_task::{FOLDER, LATEST_MINUTES, NAME, definition, does_its_work};
+use crate::{HostError, HostErrorKind, Result};
+
+const SUBJECT: &str = "the task that ends a repair which was cut off";
+
+/// Registers the task anew.
+pub(super) fn register() -> Result<()> {
+    let program = copied()?;
+    let at = Timestamp::now().checked_add(LATEST_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
+    let xml = definition(&program, &at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    com::ask("register", SUBJECT, LIMIT, move || {
+        let root = root()?;
+        let folder = match folder(&root)? {
+            Some(folder) => folder,
+            None => {
+                // SAFETY: the path and the empty value, the usual rights, live as long as the call.
+                told(unsafe { root.CreateFolder(&BSTR::from(FOLDER), &VARIANT::default()) })?
+            }
+        };
+        let none = VARIANT::default();
+        // SAFETY: all texts and values live as long as the call; no password is given.
+        told(unsafe {
+            folder.RegisterTask(
+                &BSTR::from(NAME),
+                &BSTR::from(xml.as_str()),
+                TASK_CREATE_OR_UPDATE.0,
+                &none,
+                &none,
+                TASK_LOGON_SERVICE_ACCOUNT,
+                &none,
+            )
+        })?;
+        Ok(())
+    })
+    .wait()
+}
+
+/// Takes the task away, and its folder if nothing else is in it.
+pub(super) fn take_away() -> Result<()> {
+    com::ask("take away", SUBJECT, LIMIT, || {
+        let root = root()?;
+        let Some(folder) = folder(&root)? else { return Ok(()) };
+        // SAFETY: the name lives as long as the call; the flag is not used.
+        match unsafe { folder.DeleteTask(&BSTR::from(NAME), 0) } {
+            Err(error) if !is_missing(&error) => {
+                return Err(refused("take away", SUBJECT, &error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        // A folder that is not empty stays.
+        // SAFETY: the path lives as long as the call; the flag is not used.
+        let _ = unsafe { root.DeleteFolder(&BSTR::from(FOLDER), 0) };
+        Ok(())
+    })
+    .wait()
+}
+
+/// Whether the task is there and would do its work.
+pub(super) fn is_registered() -> Result<bool> {
+    let found = com::ask("look for", SUBJECT, LIMIT, || {
+        let Some(folder) = folder(&root()?)? else { return Ok(None) };
+        // SAFETY: the name lives as long as the call.
+        let task = match unsafe { folder.GetTask(&BSTR::from(NAME)) } {
+            Ok(task) => task,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(refused("look for", SUBJECT, &error)),
+        };
+        // SAFETY: nothing is given to the call.
+        let xml = told(unsafe { task.Xml() })?;
+        Ok(Some(xml.to_string()))
+    });
+    match found.wait()? {
+        // Only now: to ask for the place makes the folder.
+        Some(xml) => Ok(does_its_work(&xml, &shown(&place()?)?)),
+        None => Ok(false),
+    }
+}
+
+fn is_missing(error: &windows::core::Error) -> bool {
+    is(error, ERROR_FILE_NOT_FOUND) || is(error, ERROR_PATH_NOT_FOUND)
+}
+
+fn root() -> Result<ITaskFolder> {
+    let service: ITaskService = com::create(SUBJECT, &TaskScheduler)?;
+    let none = VARIANT::default();
+    // SAFETY: empty values stand for this PC and this user and live as long as the call.
+    told(unsafe { service.Connect(&none, &none, &none, &none) })?;
+    // SAFETY: the path lives as long as the call.
+    told(unsafe { service.GetFolder(&BSTR::from("\\")) })
+}
+
+fn folder(root: &ITaskFolder) -> Result<Option<ITaskFolder>> {
+    // SAFETY: the path lives as long as the call.
+    match unsafe { root.GetFolder(&BSTR::from(FOLDER)) } {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(refused("ask", SUBJECT, &error)),
+    }
+}
+
+fn told<T>(answer: windows::core::Result<T>) -> Result<T> {
+    answer.map_err(|error| refused("register", SUBJECT, &error))
+}
+
+/// Where the copy of this program lies.
+fn place() -> Result<PathBuf> {
+    Ok(state::folder()?.join("unwedge.exe"))
+}
+
+/// A copy of this program in the folder of repairs, made anew only if it differs.
+fn copied() -> Result<String> {
+    let place = place()?;
+    let io = |error: std::io::Error| HostError {
+        op: "copy the program to",
+        subject: place.display().to_string(),
+        kind: match error.raw_os_error() {
+            Some(code) => HostErrorKind::Win32(code.cast_unsigned()),
+            None => HostErrorKind::Io(error.to_string()),
+        },
+    };
+    let own = std::fs::read(std::env::current_exe().map_err(io)?).map_err(io)?;
+    if !std::fs::read(&place).is_ok_and(|it| it == own) {
+        let fresh = place.with_extension("new");
+        std::fs::write(&fresh, &own).map_err(io)?;
+        std::fs::rename(&fresh, &place).map_err(io)?;
+    }
+    shown(&place)
+}
+
+fn shown(place: &Path) -> Result<String> {
+    let text = place.to_str().map(|it| it.trim_start_matches(r"\\?\").to_owned());
+    text.ok_or_else(|| HostError {
+        op: "name",
+        subject: place.display().to_string(),
+        kind: HostErrorKind::Io("it is no name that a task could hold".to_owned()),
+    })
+}
