@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Setting, Tool, known_service};
 use crate::probe::{
-    Defender, Hold, Holder, Probe, ProbeOutput, StoreHealth, UpdateState, holders, repair_source,
+    self, Defender, Hold, Holder, Probe, ProbeOutput, StoreHealth, UpdateState, holders,
+    repair_source,
 };
 use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};

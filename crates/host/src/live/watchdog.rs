@@ -88,7 +88,6 @@ pub(super) fn is_registered() -> Result<bool> {
         Ok(Some(xml.to_string()))
     });
     match found.wait()? {
-        // Only now: to ask for the place makes the folder.
         Some(xml) => Ok(does_its_work(&xml, &shown(&place()?)?)),
         None => Ok(false),
     }
@@ -122,11 +121,12 @@ fn told<T>(answer: windows::core::Result<T>) -> Result<T> {
 
 /// Where the copy of this program lies.
 fn place() -> Result<PathBuf> {
-    Ok(state::folder()?.join("unwedge.exe"))
+    Ok(state::place()?.join("unwedge.exe"))
 }
 
 /// A copy of this program in the folder of repairs, made anew only if it differs.
 fn copied() -> Result<String> {
+    state::folder()?;
     let place = place()?;
     let io = |error: std::io::Error| HostError {
         op: "copy the program to",
