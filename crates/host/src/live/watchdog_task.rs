@@ -15,6 +15,7 @@ pub(super) const ARGUMENTS: &str = "recover --silent";
 const AFTER_START: &str = "PT2M";
 /// A repair that is not done after so many minutes may be dead; one that still holds its lock is
 /// left alone, and looked at again later.
+#[cfg_attr(not(windows), allow(dead_code, reason = "only Windows registers it"))]
 pub(super) const LATEST_MINUTES: i64 = 90;
 const AGAIN_EVERY: &str = "PT30M";
 /// The account of the system itself, whatever Windows calls it.
