@@ -40,6 +40,8 @@ macro_rules! dispatch {
     };
 }
 
+#[path = "../dism.rs"]
+mod dism;
 mod offer;
 mod script;
 mod session;
