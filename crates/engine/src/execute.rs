@@ -102,8 +102,13 @@ pub fn execute(
                 let cancelled = err.kind == HostErrorKind::Cancelled;
                 let error = err.to_string();
                 tell(watch, Progress::Failed { step, error: error.clone() });
-                if let Err(source) = journal.record(Event::Failed { step, error, cancelled }) {
+                let optional = steps[step as usize].optional && !cancelled;
+                let failed = Event::Failed { step, error, cancelled, optional };
+                if let Err(source) = journal.record(failed) {
                     return Err(without_journal(host, journal, source));
+                }
+                if optional {
+                    continue;
                 }
                 return rollback(host, journal, watch);
             }
@@ -252,7 +257,12 @@ fn make(
     let what = &steps[step as usize];
     let change = &what.change;
     let state = journal.replay().state(step);
-    if matches!(state, StepState::Done { .. } | StepState::Skipped) {
+    let is_passed = match state {
+        StepState::Done { .. } | StepState::Skipped | StepState::Omitted => true,
+        StepState::Failed { .. } => what.optional,
+        _ => false,
+    };
+    if is_passed {
         return Ok(());
     }
     let doing = Progress::Doing { step, of: steps.len() as u32, says: what.says.clone() };
@@ -375,7 +385,11 @@ pub fn to_undo(state: &StepState) -> Option<Option<Change>> {
         | StepState::Done { undo }
         | StepState::Undoing { undo }
         | StepState::Stuck { undo } => Some(undo.clone()),
-        StepState::Fresh | StepState::Skipped | StepState::Undone | StepState::Kept => None,
+        StepState::Fresh
+        | StepState::Skipped
+        | StepState::Undone
+        | StepState::Kept
+        | StepState::Omitted => None,
     }
 }
 
@@ -420,7 +434,9 @@ pub fn what_stays(change: &Change) -> String {
         Change::Run(Tool::RetryUpdate { kb: None }) => {
             "what Windows Update installed stays installed".to_owned()
         }
-        Change::Run(Tool::WaitForExit { .. } | Tool::Discard { .. }) => change.to_string(),
+        Change::Run(
+            Tool::WaitForExit { .. } | Tool::Discard { .. } | Tool::RestorePoint { .. },
+        ) => change.to_string(),
         Change::Run(Tool::ScanStore) => change.to_string(),
         Change::Run(Tool::RepairStore { .. }) => {
             "damaged files in the component store stay replaced by those of Windows".to_owned()

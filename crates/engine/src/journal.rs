@@ -47,7 +47,7 @@ pub enum Event {
         /// Which step.
         step: u32,
     },
-    /// It could not be made; everything is going to be taken back.
+    /// It could not be made; everything is going to be taken back, unless it is optional.
     Failed {
         /// Which step.
         step: u32,
@@ -56,6 +56,9 @@ pub enum Event {
         /// Whether the user asked to stop.
         #[serde(default)]
         cancelled: bool,
+        /// Whether the repair goes on without it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        optional: bool,
     },
     /// It is going to be taken back.
     UndoStarted {
@@ -102,6 +105,9 @@ pub struct JournalStep {
     pub change: Change,
     /// One plain sentence.
     pub says: String,
+    /// Whether the repair goes on without it, should it fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// How a repair ended.
@@ -150,6 +156,8 @@ pub enum StepState {
     },
     Undone,
     Kept,
+    /// Optional, and not begun because it could not be told how it stood.
+    Omitted,
 }
 
 /// Why a journal cannot be read or written.
@@ -245,7 +253,11 @@ impl Replay {
             | StepState::Done { .. }
             | StepState::Undoing { .. }
             | StepState::Stuck { .. } => true,
-            StepState::Fresh | StepState::Skipped | StepState::Undone | StepState::Kept => false,
+            StepState::Fresh
+            | StepState::Skipped
+            | StepState::Undone
+            | StepState::Kept
+            | StepState::Omitted => false,
         })
     }
 
@@ -271,10 +283,10 @@ impl Replay {
             | Event::Intended { step, .. }
             | Event::Done { step, .. }
             | Event::Skipped { step } => *step,
-            Event::Failed { step, error, cancelled } => {
+            Event::Failed { step, error, cancelled, optional } => {
                 self.is_cancelled |= cancelled;
                 self.failures.push((*step, error.clone()));
-                self.unwinding = true;
+                self.unwinding |= !optional;
                 *step
             }
             Event::UndoStarted { step }
@@ -300,10 +312,11 @@ impl Replay {
 
 /// Every legal transition; whatever is not here is a broken journal.
 fn next(state: StepState, event: &Event) -> Option<StepState> {
-    use StepState::{Done, Failed, Fresh, InDoubt, Kept, Skipped, Stuck, Undoing, Undone};
+    use StepState::{Done, Failed, Fresh, InDoubt, Kept, Omitted, Skipped, Stuck, Undoing, Undone};
     Some(match (state, event) {
         (Fresh, Event::Intended { undo, .. }) => InDoubt { undo: undo.clone() },
         (Fresh, Event::Skipped { .. }) => Skipped,
+        (Fresh, Event::Failed { optional: true, .. }) => Omitted,
         (Fresh, Event::Failed { .. }) => Fresh,
         (InDoubt { undo }, Event::Done { .. }) => Done { undo },
         (Done { .. }, Event::GivenUp { .. }) => Kept,

@@ -9,6 +9,7 @@ use crate::journal::Outcome;
 use crate::plan::{Plan, Policy, plan};
 use crate::repair::Repair;
 use crate::report::Diagnosis;
+use crate::restore_point::{self, RestorePoint};
 use crate::verify::Proven;
 
 /// Where one stands on the ladder.
@@ -50,6 +51,10 @@ impl Ladder {
         };
         if !failed_again || repair.is_cancelled {
             return false;
+        }
+        // One is enough for the whole ladder.
+        if plan.steps.iter().any(|it| it.recipe == restore_point::ID) {
+            self.policy.restore_point = RestorePoint::Never;
         }
         for choice in &plan.choices {
             if !self.policy.tried.contains(choice) {

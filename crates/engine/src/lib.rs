@@ -20,6 +20,7 @@ pub mod redact;
 pub mod registry_backup;
 pub mod repair;
 pub mod report;
+pub mod restore_point;
 pub mod rule;
 pub mod shelf;
 pub mod timeline;

@@ -15,6 +15,7 @@ use crate::guard;
 use crate::journal::{Journal, JournalStep, Outcome, Store};
 use crate::recipe::{self, Proposal, Request};
 use crate::report::{Category, Diagnosis, Finding, OperationOutcome, Role, Verdict};
+use crate::restore_point::{self, RestorePoint};
 use crate::verify::kb_of;
 
 /// The number of the public form of a plan.
@@ -118,6 +119,8 @@ pub struct Policy {
     pub source: Option<RepairSource>,
     /// Whether such a repair must not ask Windows Update for them.
     pub limit_access: bool,
+    /// Whether a restore point is made first.
+    pub restore_point: RestorePoint,
     /// Part of the names of what is moved aside, so that no two repairs share one.
     pub mark: String,
 }
@@ -188,6 +191,7 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
     if is_cleared {
         let at = plan.steps.iter().position(|it| it.phase == Phase::Restore);
         plan.steps.insert(at.unwrap_or(plan.steps.len()), retry(kb));
+        restore_point::add(&mut plan, host, policy);
         if guard::is_possible(host) {
             plan.notes.push(
                 "while this is done Windows stands by (scheduled task \\unwedge\\recover): should \
@@ -337,7 +341,11 @@ impl Plan {
     /// The steps as the journal keeps them.
     #[must_use]
     pub fn journal_steps(&self) -> Vec<JournalStep> {
-        let keep = |it: &Step| JournalStep { change: it.change.clone(), says: it.says.clone() };
+        let keep = |it: &Step| JournalStep {
+            change: it.change.clone(),
+            says: it.says.clone(),
+            optional: restore_point::is_optional(it),
+        };
         self.steps.iter().map(keep).collect()
     }
 }

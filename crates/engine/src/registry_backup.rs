@@ -104,7 +104,7 @@ mod tests {
                       //- absent key HKLM\\SOFTWARE\\New\n";
 
     fn step(setting: Setting) -> JournalStep {
-        JournalStep { change: Change::Assign(setting), says: String::new() }
+        JournalStep { change: Change::Assign(setting), says: String::new(), optional: false }
     }
 
     fn value(key: &str, name: &str) -> JournalStep {

@@ -73,7 +73,11 @@ pub fn ends(replay: &Replay) -> Vec<StepEnd> {
             StepState::Done { .. } if replay.unverified.contains(&step) => Ended::Unverified,
             StepState::Done { .. } => Ended::Done,
             StepState::InDoubt { .. } | StepState::Undoing { .. } => Ended::Unverified,
-            StepState::Failed { .. } => Ended::Failed,
+            StepState::Failed { .. } | StepState::Omitted => Ended::Failed,
+            // There is nothing to take back about it, and it may be of use.
+            StepState::Undone if matches!(it.change, Change::Run(Tool::RestorePoint { .. })) => {
+                Ended::Stays
+            }
             StepState::Undone => Ended::TakenBack,
             StepState::Kept => Ended::Stays,
             StepState::Stuck { .. } => Ended::Stuck,
@@ -102,7 +106,7 @@ pub fn carry_out(
 
 /// Ends a repair before its first change.
 fn refuse(journal: &mut Journal<'_>, why: String) -> Result<Repair, Interrupted> {
-    let failed = Event::Failed { step: 0, error: why, cancelled: false };
+    let failed = Event::Failed { step: 0, error: why, cancelled: false, optional: false };
     journal.record(failed).map_err(unfinished)?;
     close(journal, Outcome::RolledBack, None)
 }

@@ -134,8 +134,8 @@ fn state(pc: &Fixture) -> String {
             is_log = line.contains("CBS.log");
         }
         // A program that ends by itself is gone without any doing of ours.
-        // A store that was repaired stays so.
-        let passes = ["-after", " ends=", "//- store "];
+        // A store that was repaired stays so, and so does a restore point.
+        let passes = ["-after", " ends=", "//- store ", "//- restore_point"];
         if !is_log && !passes.iter().any(|it| line.contains(it)) {
             kept.push_str(line);
             kept.push('\n');
@@ -296,6 +296,7 @@ fn whichever_step_fails_everything_is_taken_back_from_any_crash() {
                     Setting::Running { running: true, .. }
                         | Setting::RealTimeProtection { on: true }
                         | Setting::Exclusion { present: false, .. }
+                        | Setting::Value { data: None, .. }
                 )
             ) {
                 continue;
@@ -395,4 +396,31 @@ fn a_service_that_cannot_be_started_again_is_told_and_the_others_still_start() {
     assert!(left[0].contains("start service VaultWatch"), "{left:?}");
     assert!(running("VaultAgent", true).holds(&wreck.pc).unwrap());
     assert!(!stop("VaultWatch").holds(&Fixture::parse(LOCKED).unwrap()).unwrap());
+}
+
+/// A PC on which restore points are made, the last of them today.
+fn protected() -> String {
+    format!(
+        "{LOCKED}//- reg \"HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\SystemRestore\"\n\
+         RPSessionInterval = dword:1\n//- restore_point 7 Today time=2026-01-02T08:00:00Z\n\
+         //- watchdog none\n"
+    )
+}
+
+#[test]
+fn a_restore_point_that_is_cut_off_or_fails_leaves_its_settings_as_they_were() {
+    let pc = &protected();
+    let mut runs = 0;
+    let plan = steps(&Fixture::parse(pc).unwrap());
+    assert_eq!(plan.iter().filter(|it| it.optional).count(), 2, "{plan:?}");
+    let none: Vec<(Change, Fault)> = Vec::new();
+    let failing = plan.iter().filter(|it| it.optional);
+    let failing = failing.map(|it| vec![(it.change.clone(), Fault::Refuses)]);
+    for faults in std::iter::once(none).chain(failing) {
+        for then in [Then::GoOn, Then::TakeBack] {
+            let windows = Windows::KeepsRunning;
+            runs += crash_everywhere(&Case { pc, faults: faults.clone(), then, windows });
+        }
+    }
+    tell(&format!("restore point: {runs} runs"));
 }

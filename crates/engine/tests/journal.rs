@@ -26,7 +26,7 @@ fn stop() -> Change {
 }
 
 fn steps() -> Vec<JournalStep> {
-    vec![JournalStep { change: stop(), says: "Stop it.".to_owned() }]
+    vec![JournalStep { change: stop(), says: "Stop it.".to_owned(), optional: false }]
 }
 
 /// A journal of one step that was made.

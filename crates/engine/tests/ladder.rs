@@ -18,6 +18,7 @@ use unwedge_engine::journal::{Journal, Outcome, StepState, Store};
 use unwedge_engine::ladder::Ladder;
 use unwedge_engine::plan::{Plan, Policy};
 use unwedge_engine::repair::{Ended, Repair, carry_out, take_back};
+use unwedge_engine::restore_point::RestorePoint;
 use unwedge_engine::shelf::Shelf;
 use unwedge_host::{
     Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, WinPath, probe,
@@ -422,4 +423,52 @@ fn a_passive_scanner_is_not_in_the_way() {
     let passive = with(&SCANNED_ELSEWHERE.replace("mode=Normal", "mode=\"Passive Mode\""), "");
     let (recipes, refused) = answered(&passive);
     assert!(recipes.is_empty() && refusal(&refused, "pause-protection").contains("passive"));
+}
+
+const RESTORE: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SystemRestore";
+
+fn restoring(interval: u32, more: &str) -> Fixture {
+    with(
+        LOCKED,
+        &format!(
+            "//- reg \"{RESTORE}\"\nRPSessionInterval = dword:{interval}\n\
+             //- restore_point 7 Today time=2026-01-02T08:00:00Z\n{more}"
+        ),
+    )
+}
+
+#[test]
+fn a_restore_point_is_made_first_also_on_a_day_that_has_one() {
+    let mut pc = restoring(1, "");
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(&pc), &pc, "0001".to_owned());
+    assert!(plan.steps[1].undo.contains("0xC000021A"), "{}", plan.steps[1].undo);
+    assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
+    let names: Vec<String> =
+        probe::restore_points(&pc).unwrap().into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["Today", "unwedge, before repair 0001"]);
+    let key = pc.key(&unwedge_host::KeyPath::new(RESTORE)).unwrap().unwrap();
+    assert_eq!(key.values.len(), 1, "the frequency is as it was: {:?}", key.values);
+}
+
+#[test]
+fn a_restore_point_that_is_not_made_is_said_and_stops_nothing() {
+    let mut pc = restoring(1, "//- refused restore_point code=31\n");
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(&pc), &pc, "0001".to_owned());
+    let repair = carried_out(&mut pc, &plan);
+    assert_eq!(repair.outcome, Outcome::Repaired);
+    assert!(repair.failures[0].contains("restore_point"), "{:?}", repair.failures);
+    assert_eq!(repair.steps[1].ended, Ended::Failed);
+    let key = pc.key(&unwedge_host::KeyPath::new(RESTORE)).unwrap().unwrap();
+    assert_eq!(key.values.len(), 1, "{:?}", key.values);
+}
+
+#[test]
+fn system_protection_that_is_off_is_said_and_never_switched_on() {
+    let pc = restoring(0, "");
+    for wanted in [RestorePoint::WhereOn, RestorePoint::Wanted] {
+        let policy = Policy { restore_point: wanted, ..Policy::default() };
+        let plan = Ladder::new(policy).plan(&diagnose(&pc), &pc, "0001".to_owned());
+        assert!(plan.steps.iter().all(|it| it.recipe != "restore-point"));
+        assert!(plan.notes.iter().any(|it| it.contains("System Protection is off")));
+    }
 }

@@ -110,7 +110,7 @@ fn plan(dice: &mut Dice, services: u64, folders: u64) -> Vec<JournalStep> {
                 }
             }
         };
-        steps.push(JournalStep { says: change.to_string(), change });
+        steps.push(JournalStep { says: change.to_string(), change, optional: false });
     }
     steps
 }

@@ -130,6 +130,13 @@ pub enum Tool {
     /// Lets Windows compare its protected files with the component store and replace those that
     /// differ (`sfc /scannow`).
     CheckFiles,
+    /// Makes a restore point. It changes nothing of the PC, and Windows drops it in time.
+    RestorePoint {
+        /// Its name.
+        name: String,
+        /// The number of the newest one before: Windows may say that it made one and not do so.
+        after: u32,
+    },
 }
 
 /// Where a repair of the component store takes its files from.
@@ -161,7 +168,7 @@ impl Tool {
         match self {
             Tool::RetryUpdate { .. } | Tool::AskToClose { .. } | Tool::Discard { .. } => true,
             Tool::RepairStore { .. } | Tool::CheckFiles => true,
-            Tool::WaitForExit { .. } | Tool::ScanStore => false,
+            Tool::WaitForExit { .. } | Tool::ScanStore | Tool::RestorePoint { .. } => false,
         }
     }
 }
@@ -246,6 +253,10 @@ impl Change {
                 Ok(wanted.peek().is_some() && wanted.all(|it| it.state != UpdateState::Pending))
             }
             Change::Run(Tool::Discard { path }) => Ok(!host.exists(path)?),
+            Change::Run(Tool::RestorePoint { name, after }) => {
+                let points = probe::restore_points(host)?;
+                Ok(points.iter().any(|it| it.number > *after && it.name == *name))
+            }
             // A mark says that a scan was made; that there is none may mean that none was made.
             Change::Run(Tool::ScanStore) => match probe::store(host)? {
                 StoreHealth::Repairable | StoreHealth::NotRepairable => Ok(true),
@@ -396,6 +407,9 @@ impl fmt::Display for Change {
             }
             Change::Run(Tool::RetryUpdate { kb: None }) => {
                 f.write_str("let Windows Update try again")
+            }
+            Change::Run(Tool::RestorePoint { name, .. }) => {
+                write!(f, "make the restore point \"{name}\"")
             }
             Change::Run(Tool::Discard { path }) => write!(f, "throw {path} away for good"),
             Change::Run(Tool::WaitForExit { pid, image, .. }) => {

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Setting, Tool, known_service};
 use crate::probe::{
-    self, Defender, Hold, Holder, Probe, ProbeOutput, StoreHealth, UpdateState, holders,
-    repair_source,
+    self, Defender, Hold, Holder, Probe, ProbeOutput, RestorePoint, StoreHealth, UpdateState,
+    holders, repair_source,
 };
 use crate::registry::Data;
 use crate::service::{RunState, Service, StartType};
@@ -33,6 +33,8 @@ pub struct Overlay<H> {
     /// Updates that are taken to have gone through; `None` stands for whatever was pending.
     installed: Vec<Option<String>>,
     is_store_repaired: bool,
+    /// Names of restore points that are taken to be made.
+    restore_points: Vec<String>,
 }
 
 impl<H: Host> Overlay<H> {
@@ -45,6 +47,7 @@ impl<H: Host> Overlay<H> {
             closed: BTreeSet::new(),
             installed: Vec::new(),
             is_store_repaired: false,
+            restore_points: Vec::new(),
         }
     }
 
@@ -308,6 +311,15 @@ impl<H: Host> Host for Overlay<H> {
                 Ok(ProbeOutput::Processes(all))
             }
             Probe::Store if self.is_store_repaired => Ok(ProbeOutput::Store(StoreHealth::Healthy)),
+            Probe::RestorePoints => {
+                let below = self.below.probe(probe)?;
+                let ProbeOutput::RestorePoints(mut all) = below else { return Ok(below) };
+                for name in &self.restore_points {
+                    let number = all.iter().map(|it| it.number).max().unwrap_or(0) + 1;
+                    all.push(RestorePoint { number, name: name.clone(), time: None });
+                }
+                Ok(ProbeOutput::RestorePoints(all))
+            }
             Probe::Security => {
                 let below = self.below.probe(probe)?;
                 let ProbeOutput::Security(mut security) = below else { return Ok(below) };
@@ -324,7 +336,6 @@ impl<H: Host> Host for Overlay<H> {
             | Probe::UpdateAgent
             | Probe::Tasks
             | Probe::Disks
-            | Probe::RestorePoints
             | Probe::Power
             | Probe::Membership
             | Probe::Events(_) => self.below.probe(probe),
@@ -372,6 +383,10 @@ impl<H: Host> HostMut for Overlay<H> {
             }
             Change::Run(Tool::ScanStore | Tool::CheckFiles) => Ok(()),
             Change::Run(Tool::RepairStore { source, .. }) => self.repair_store(source.as_ref()),
+            Change::Run(Tool::RestorePoint { name, .. }) => {
+                self.restore_points.push(name.clone());
+                Ok(())
+            }
             Change::Run(Tool::Discard { path }) => {
                 let nowhere = WinPath::new(&format!("{path}\0"));
                 self.moves.push((path.clone(), nowhere));

@@ -4,6 +4,7 @@ use clap::Args;
 use unwedge_engine::gate::CheckId;
 use unwedge_engine::plan::Policy;
 use unwedge_engine::recipe::RECIPES;
+use unwedge_engine::restore_point::RestorePoint;
 use unwedge_host::{RepairSource, WinPath};
 
 /// What may be done.
@@ -25,6 +26,13 @@ pub(crate) struct Allowed {
     /// Do not let that repair ask Windows Update for files
     #[arg(long)]
     limit_access: bool,
+    /// Make a restore point first, even where it is not known whether Windows makes any; without
+    /// this one is made where it is known
+    #[arg(long)]
+    restore_point: bool,
+    /// Make no restore point
+    #[arg(long, conflicts_with = "restore_point")]
+    no_restore_point: bool,
 }
 
 impl Allowed {
@@ -35,10 +43,15 @@ impl Allowed {
         }
         let until = self.until.as_deref().map(rung).transpose()?;
         let forced = self.force.iter().map(|it| check(it)).collect::<anyhow::Result<Vec<_>>>()?;
+        let restore_point = match (self.restore_point, self.no_restore_point) {
+            (true, _) => RestorePoint::Wanted,
+            (false, true) => RestorePoint::Never,
+            (false, false) => RestorePoint::WhereOn,
+        };
         let only = (!self.repairs.is_empty()).then(|| self.repairs.clone());
         let source = self.source.as_deref().map(source).transpose()?;
         let limit_access = self.limit_access;
-        Ok(Policy { only, until, forced, source, limit_access, ..Policy::default() })
+        Ok(Policy { only, until, forced, source, limit_access, restore_point, ..Policy::default() })
     }
 }
 

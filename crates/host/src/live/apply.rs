@@ -16,7 +16,7 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{close, control, retry, security, wait, watchdog};
+use super::{close, control, restore_point, retry, security, wait, watchdog};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
@@ -60,6 +60,7 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
             }
             move_aside(pc, from, to)
         }
+        Change::Run(Tool::RestorePoint { name, .. }) => restore_point::make(name),
         Change::Run(Tool::Discard { path }) => discard(pc, path),
         Change::Run(Tool::WaitForExit { seconds, .. }) => {
             wait::until_true(pc, change, Duration::from_secs((*seconds).into()), watch)

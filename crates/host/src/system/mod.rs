@@ -12,6 +12,7 @@ pub mod management;
 pub mod packages;
 pub mod pending;
 pub mod policy;
+pub mod restore;
 pub mod services;
 pub mod servicing;
 pub mod startup;
@@ -52,6 +53,7 @@ pub fn ask_all(host: &dyn Host) {
     let _ = packages::read(host);
     let _ = pending::read(host);
     let _ = policy::read(host);
+    let _ = restore::read(host);
     let _ = services::read(host);
     let _ = startup::read(host);
     let _ = uninstall::read(host);
