@@ -71,9 +71,9 @@ fn source(given: &str) -> anyhow::Result<RepairSource> {
         },
         Some(_) | None => (bare, None),
     };
-    let is_absolute = path.as_bytes().get(1..3) == Some(b":\\") || path.starts_with(r"\\");
+    let is_absolute = path.as_bytes().get(1..3) == Some(b":\\");
     if !is_absolute {
-        anyhow::bail!(r"`{given}` is no full path, such as D:\sources\install.wim:1");
+        anyhow::bail!(r"`{given}` is no full path on a drive, such as D:\sources\install.wim:1");
     }
     Ok(RepairSource { path: WinPath::new(path), index })
 }
@@ -126,8 +126,7 @@ mod tests {
         assert_source(path, path, None);
         assert_source(r"D:\sources\install.wim:6", path, Some(6));
         assert_source(r"wim:D:\sources\install.wim:6", path, Some(6));
-        assert_source(r"\server\share\install.esd:1", r"\server\share\install.esd", Some(1));
-        for wrong in ["install.wim:1", r"D:\install.wim:x", r"D:\install.wim:0", ""] {
+        for wrong in ["install.wim:1", r"\\server\a.esd:1", r"D:\install.wim:x", ""] {
             assert!(source(wrong).is_err(), "{wrong}");
         }
     }

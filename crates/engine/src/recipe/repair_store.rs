@@ -158,7 +158,9 @@ fn checked(
         Ok(Some(content)) => content,
         Ok(None) => return Err(format!("there is no {path}")),
         Err(err) if err.kind == HostErrorKind::NotCollected => {
-            return Err(format!("what lies at {path} can only be looked at on the PC itself"));
+            return Err(format!(
+                "what lies at {path} can only be looked at on the PC, on a drive of it"
+            ));
         }
         Err(err) => return Err(err.to_string()),
     };

@@ -16,7 +16,7 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{close, control, restore_point, retry, security, wait, watchdog};
+use super::{close, control, restore_point, retry, security, store, wait, watchdog};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
@@ -65,6 +65,11 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
         Change::Run(Tool::WaitForExit { seconds, .. }) => {
             wait::until_true(pc, change, Duration::from_secs((*seconds).into()), watch)
         }
+        Change::Run(Tool::ScanStore) => store::scan(watch),
+        Change::Run(Tool::RepairStore { source, limit_access }) => {
+            store::repair(source.as_ref(), *limit_access, watch)
+        }
+        Change::Run(Tool::CheckFiles) => store::check_files(&pc.files, watch),
         Change::Run(Tool::RetryUpdate { kb }) => retry::retry(kb.as_deref(), watch),
         Change::Run(Tool::AskToClose { pid, image }) => close::ask(pc, change, *pid, image, watch),
     }

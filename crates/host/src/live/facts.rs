@@ -1,7 +1,7 @@
 //! Which part of Windows answers which question.
 
 use super::{
-    disk, event, filter, management, pending, power, process, restore_point, security, task,
+    disk, event, filter, management, pending, power, process, restore_point, security, store, task,
     update_agent,
 };
 use crate::probe::{Probe, ProbeOutput};
@@ -22,6 +22,7 @@ pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutpu
         Probe::Membership => management::membership().map(ProbeOutput::Membership),
         Probe::Events(query) => event::ask(query).map(ProbeOutput::Events),
         Probe::Processes => process::all().map(ProbeOutput::Processes),
-        Probe::FreeSpace | Probe::Holders { .. } => return None,
+        Probe::Store => store::health().map(ProbeOutput::Store),
+        Probe::FreeSpace | Probe::Holders { .. } | Probe::RepairSource { .. } => return None,
     })
 }

@@ -66,6 +66,8 @@ mod service;
 pub mod start;
 pub mod state;
 #[cfg(any(windows, test))]
+mod store;
+#[cfg(any(windows, test))]
 mod stored;
 #[cfg(windows)]
 mod task;

@@ -10,7 +10,7 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts, holder, name, start, watchdog};
+use super::{about, apply, evidence, facts, holder, name, start, store, watchdog};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
     ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
@@ -113,6 +113,9 @@ impl Host for Live {
         // The volume of Windows need not be C:.
         if *probe == Probe::FreeSpace {
             return Ok(ProbeOutput::FreeSpace { free_bytes: self.free_bytes()? });
+        }
+        if let Probe::RepairSource { path } = probe {
+            return store::content(&self.files, path).map(ProbeOutput::RepairSource);
         }
         if let (Probe::Holders { paths }, Some(helper)) = (probe, &self.helper) {
             let found = holder::find(&self.files, &self.registry, helper, paths);
