@@ -103,11 +103,9 @@ mod windows {
         let runner = std::env::current_exe()?;
         let runner = runner.to_str().context("the path of this program is not UTF-8")?;
         let mut tests = with_lab()?;
-        tests
-            .arg("test")
-            .arg("--no-fail-fast")
-            .args(all)
-            .env(super::super::wine::SESSION, pc.session().ticket());
+        // Examples in comments are built where no program of the lab may look; they ran before.
+        tests.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(all);
+        tests.env(super::super::wine::SESSION, pc.session().ticket());
         tests.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", format!("{runner} wine"));
         // What holds for any bytes was tried in full above; memory is slow to get under Wine.
         tests.env("PROPTEST_CASES", "32");
