@@ -16,9 +16,11 @@ use windows::core::BSTR;
 use super::com::{self, LIMIT};
 use super::refusal::{is, refused};
 use super::state;
-use super::watchdog_task::{FOLDER, LATEST_MINUTES, NAME, definition, does_its_work};
+use super::watchdog_task::{FOLDER, NAME, definition, does_its_work};
 use crate::{HostError, HostErrorKind, Result};
 
+/// A repair that is not done after so many minutes may be dead.
+const LATEST_MINUTES: i64 = 90;
 const SUBJECT: &str = "the task that ends a repair which was cut off";
 
 /// Registers the task anew.

@@ -13,10 +13,7 @@ pub(super) const NAME: &str = "recover";
 pub(super) const ARGUMENTS: &str = "recover --silent";
 /// After a start of Windows it waits so long, for services to come up.
 const AFTER_START: &str = "PT2M";
-/// A repair that is not done after so many minutes may be dead; one that still holds its lock is
-/// left alone, and looked at again later.
-#[cfg_attr(not(windows), allow(dead_code, reason = "only Windows registers it"))]
-pub(super) const LATEST_MINUTES: i64 = 90;
+/// One that finds the repair still at work leaves it alone, and looks again later.
 const AGAIN_EVERY: &str = "PT30M";
 /// The account of the system itself, whatever Windows calls it.
 const SYSTEM: &str = "S-1-5-18";
