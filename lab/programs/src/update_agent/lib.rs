@@ -41,6 +41,7 @@ macro_rules! dispatch {
 }
 
 #[path = "../dism.rs"]
+#[allow(unreachable_pub, reason = "the library exports its functions by name")]
 mod dism;
 mod offer;
 mod script;
