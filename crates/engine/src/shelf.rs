@@ -121,7 +121,7 @@ impl Shelf {
     /// Keeps what the registry was before repair `number`, read back; where a repair of that number
     /// never came to be, what was kept for it is written anew.
     pub fn keep_registry(&self, number: u32, export: &[u8]) -> Result<PathBuf, ShelfError> {
-        let path = self.folder.join(format!("{number:04}-before.reg"));
+        let path = self.beside(number, "before.reg");
         let io = |source| ShelfError::Io { path: path.clone(), source };
         fs::create_dir_all(&self.folder).map_err(io)?;
         let mut file = File::create(&path).map_err(io)?;
@@ -130,6 +130,12 @@ impl Shelf {
             true => Ok(path),
             false => Err(io(io::Error::other("it does not hold what was written"))),
         }
+    }
+
+    /// The place of something that is kept beside journal `number`.
+    #[must_use]
+    pub fn beside(&self, number: u32, what: &str) -> PathBuf {
+        self.folder.join(format!("{number:04}-{what}"))
     }
 
     fn files(&self) -> Result<Vec<(u32, PathBuf)>, ShelfError> {

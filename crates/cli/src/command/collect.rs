@@ -62,7 +62,7 @@ pub(crate) fn run(args: &CollectArgs) -> anyhow::Result<Exit> {
 }
 
 /// Writes beside the place and renames at the end, so that a half-written bundle is never there.
-fn write(host: &dyn Host, request: Request, output: &Path) -> anyhow::Result<Manifest> {
+pub(crate) fn write(host: &dyn Host, request: Request, output: &Path) -> anyhow::Result<Manifest> {
     let mut name = output.file_name().context("the bundle needs a name")?.to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = output.with_file_name(name);

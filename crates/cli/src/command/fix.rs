@@ -6,16 +6,18 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
+use unwedge_engine::collect::{Privacy, Request};
 use unwedge_engine::journal::{Journal, Outcome};
 use unwedge_engine::ladder::Ladder;
 use unwedge_engine::plan::Plan;
 use unwedge_engine::registry_backup;
 use unwedge_engine::repair::{Repair, carry_out};
-use unwedge_engine::report::Verdict;
+use unwedge_engine::report::{Diagnosis, Verdict};
 use unwedge_engine::shelf::{Lock, Shelf, ShelfError, Volume};
 use unwedge_engine::verify::Proven;
 
 use super::allowed::Allowed;
+use super::collect;
 use super::plan::{PlanArgs, exit_without_repair};
 use crate::exit::Exit;
 use crate::machine::{Chart, Named, Patient, diagnosed, named};
@@ -175,33 +177,19 @@ fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<
             attempts.push(Attempt { plan: Some(plan), repair: None, journal: None });
             break exit;
         }
-        // Without it nothing is changed.
-        if let Some(export) = registry_backup::before(patient.host(), &plan.journal_steps())
-            .context("the registry could not be saved first, so nothing was changed")?
-        {
-            let kept = chart.shelf.keep_registry(number, &export);
-            kept.context("the registry could not be saved first, so nothing was changed")?;
+        if attempts.is_empty() {
+            keep_evidence(patient, chart, number);
         }
-        let (journal_path, mut store) = chart.shelf.create(number)?;
-        render::keep(&journal_path.with_extension("log"))?;
-        if let Some(text) = attempts.is_empty().then(|| render::diagnosis::short(&before)) {
-            render::keep_only(&text);
-        }
-        render::keep_only(&render::plan::text(&plan, patient.host().about(), None));
-        let mut journal = Journal::create(&mut store, &patient.now(), plan.journal_steps())?;
-        let mut teller = Teller::new();
-        let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
-            teller.tell(it)
-        })?;
+        let (repair, journal) = attempt(patient, chart, number, &plan, &before)?;
         if !args.json {
-            render::show(&render::repair::text(&repair, &chart.argument, &journal_path));
+            render::show(&render::repair::text(&repair, &chart.argument, &journal));
         }
         let goes_on = ladder.climb(&plan, &repair);
         let exit = exit(&repair);
         attempts.push(Attempt {
             plan: Some(plan),
             repair: Some(repair),
-            journal: Some(journal_path.display().to_string()),
+            journal: Some(journal.display().to_string()),
         });
         if !goes_on {
             break exit;
@@ -211,6 +199,41 @@ fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<
         report(verdict_before.unwrap_or(Verdict::NotAssessed), &attempts, exit)?;
     }
     Ok(exit)
+}
+
+/// Carries one plan out, with everything on record before it begins; gives its journal too.
+fn attempt(
+    patient: &mut Patient,
+    chart: &Chart,
+    number: u32,
+    plan: &Plan,
+    before: &Diagnosis,
+) -> anyhow::Result<(Repair, PathBuf)> {
+    const NOT_SAVED: &str = "the registry could not be saved first, so nothing was changed";
+    let steps = plan.journal_steps();
+    if let Some(export) = registry_backup::before(patient.host(), &steps).context(NOT_SAVED)? {
+        chart.shelf.keep_registry(number, &export).context(NOT_SAVED)?;
+    }
+    let (path, mut store) = chart.shelf.create(number)?;
+    render::keep(&path.with_extension("log"))?;
+    render::keep_only(&render::diagnosis::short(before));
+    render::keep_only(&render::plan::text(plan, patient.host().about(), None));
+    let mut journal = Journal::create(&mut store, &patient.now(), steps)?;
+    let mut teller = Teller::new();
+    let repair =
+        carry_out(patient.host_mut(), &mut journal, before, &diagnosed, &mut |it| teller.tell(it))?;
+    Ok((repair, path))
+}
+
+/// Keeps what the repair was decided on, beside its journal. That it cannot be kept is told, and
+/// stops nothing: the evidence is still where it was.
+fn keep_evidence(patient: &Patient, chart: &Chart, number: u32) {
+    const MOST_BYTES: u64 = 100_000_000;
+    let request = Request { max_size_bytes: MOST_BYTES, privacy: Privacy::Keep };
+    let bundle = chart.shelf.beside(number, "evidence.zip");
+    if let Err(why) = collect::write(patient.host(), request, &bundle) {
+        render::say(&format!("The evidence could not be kept as {}: {why:#}.", bundle.display()));
+    }
 }
 
 /// Whether a plan has something in it that nobody agrees to by the way.
