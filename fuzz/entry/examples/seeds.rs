@@ -19,6 +19,7 @@ fn main() {
         .chain(hives())
         .chain(containers())
         .chain(databases())
+        .chain(image_files())
         .chain(wide_text());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds");
     for (name, bytes) in seeds {
@@ -27,6 +28,20 @@ fn main() {
             .expect("the folder can be made");
         fs::write(path, bytes).expect("the seed can be written");
     }
+}
+
+/// The head and the description of a file of Windows images, and the description alone.
+fn image_files() -> Vec<Seed> {
+    let xml = "\u{feff}<WIM><TOTALBYTES>9</TOTALBYTES><IMAGE INDEX=\"1\"><WINDOWS><ARCH>9</ARCH>\
+               <EDITIONID>Core</EDITIONID><VERSION><BUILD>26100</BUILD><SPBUILD>1</SPBUILD>\
+               </VERSION></WINDOWS><NAME>A &amp; B</NAME></IMAGE></WIM>";
+    let xml: Vec<u8> = xml.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut whole = vec![0; 208];
+    whole[..8].copy_from_slice(b"MSWIM\0\0\0");
+    whole[72..80].copy_from_slice(&(xml.len() as u64 | 2 << 56).to_le_bytes());
+    whole[80..88].copy_from_slice(&208_u64.to_le_bytes());
+    whole.extend(&xml);
+    vec![("image_file/whole", whole), ("image_file/description", xml)]
 }
 
 type Seed = (&'static str, Vec<u8>);

@@ -12,6 +12,7 @@ mod event_text;
 mod export;
 mod fixture;
 mod hive;
+mod image_file;
 mod registry_export;
 mod text_log;
 mod trace;
@@ -24,6 +25,7 @@ pub use event_text::event_text;
 pub use export::export;
 pub use fixture::fixture;
 pub use hive::hive;
+pub use image_file::image_file;
 pub use registry_export::registry_export;
 pub use text_log::{servicing_log, text_log};
 pub use trace::trace;
@@ -61,7 +63,7 @@ impl Memory {
 }
 
 /// All parsers.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     target("code", code, 16, 16 << 10),
     target("container", container, 16, 8 << 20),
     target("database", database, 1, 4 << 10),
@@ -70,6 +72,7 @@ pub const TARGETS: [Target; 12] = [
     target("export", export, 64, 16 << 10),
     target("fixture", fixture, 64, 64 << 10),
     target("hive", hive, 64, 256 << 10),
+    target("image_file", image_file, 16, 16 << 10),
     target("registry_export", registry_export, 64, 16 << 10),
     target("servicing_log", servicing_log, 16, 16 << 10),
     target("text_log", text_log, 16, 16 << 10),

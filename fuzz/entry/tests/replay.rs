@@ -37,6 +37,7 @@ replay!(
     export,
     fixture,
     hive,
+    image_file,
     registry_export,
     servicing_log,
     text_log,
