@@ -57,6 +57,19 @@ fn this_pc() -> anyhow::Result<Live> {
     Ok(live)
 }
 
+/// Adds what to do where only the right was missing.
+fn for_administrators(error: unwedge_host::HostError) -> anyhow::Error {
+    let is_denied = error.kind.is_denied();
+    let error = anyhow::Error::from(error);
+    match is_denied {
+        true => error.context(
+            "only an administrator may repair this PC: right-click the program or the terminal and \
+             choose \"Run as administrator\"",
+        ),
+        false => error,
+    }
+}
+
 /// Opens all that lies at `paths` as evidence from one PC.
 pub(crate) fn open_all(paths: &[PathBuf]) -> anyhow::Result<Box<dyn Host>> {
     match paths {
@@ -103,7 +116,7 @@ impl Named {
             Named::This => {
                 this_pc()?;
                 Ok(Chart {
-                    shelf: Shelf::new(&place()?),
+                    shelf: Shelf::new(&place().map_err(for_administrators)?),
                     name: "this PC".to_owned(),
                     argument: String::new(),
                 })
