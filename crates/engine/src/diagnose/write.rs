@@ -251,7 +251,7 @@ fn verdicts_of_setup_diag(case: &Case) -> Vec<&'static str> {
 }
 
 /// How often something was tried: several logs tell of the same upgrade.
-fn attempts(facts: &Facts, case: &Case) -> usize {
+fn attempts(facts: &Facts, case: &Case) -> u64 {
     let of_upgrade = |index: &&usize| facts.operations[**index].kind == OperationKind::Upgrade;
     let upgrades: Vec<usize> = case.operations.iter().filter(of_upgrade).copied().collect();
     let again = |at: usize| {
@@ -264,7 +264,8 @@ fn attempts(facts: &Facts, case: &Case) -> usize {
         })
     };
     let told_again = (0..upgrades.len()).filter(|&at| again(at)).count();
-    case.operations.len() - told_again
+    let alike: u64 = case.operations.iter().map(|&index| facts.operations[index].alike).sum();
+    (case.operations.len() - told_again) as u64 + alike
 }
 
 pub(super) fn store_remark(report: &StoreReport) -> String {

@@ -13,6 +13,7 @@ pub(crate) mod suspects;
 mod system;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod this_pc;
 mod update;
 mod window;

@@ -1,13 +1,14 @@
 //! Puts the statements of a log together to operations: who tried what, and how it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unwedge_formats::code::Code;
 use unwedge_formats::log::{LogKind, NamedUpdate, Statement};
 
 use super::Place;
 use super::store::StoreWatch;
-use super::update::Updates;
+use super::thin::{Thinned, thin};
+use super::update::{COMPARED, Updates};
 use crate::report::{Subject, SubjectKind};
 
 /// An attempt to change the machine.
@@ -37,6 +38,8 @@ pub struct Operation {
     pub first_line: u64,
     /// When it began, in seconds of UTC as far as the zone is known.
     pub begun_seconds: Option<i64>,
+    /// How many more failures like this came before it and are counted only.
+    pub alike: u64,
     /// Last line of it: the log goes on about a failure for a while.
     pub last_line: u64,
     /// Where it says how it ended.
@@ -71,7 +74,7 @@ pub enum OperationKind {
 }
 
 /// How an operation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It went through.
     Succeeded,
@@ -322,6 +325,7 @@ impl OpenSession {
             outcome,
             code,
             extend: 0,
+            alike: 0,
             package,
             id: None,
             log: LogKind::Cbs,
@@ -431,6 +435,18 @@ impl Assembly {
                 self.updates.take(&step, self.log, place, &mut self.operations);
             }
         }
+    }
+
+    /// Leaves at most so many operations; those that may still be completed stay.
+    pub(super) fn thin(&mut self, most: usize) -> Thinned {
+        let newest_from = self.operations.len() - self.operations.len().min(most / 2).min(COMPARED);
+        let open: BTreeSet<usize> = self.sessions.values().filter_map(|open| open.ended).collect();
+        let thinned =
+            thin(&mut self.operations, most, |index| index >= newest_from || open.contains(&index));
+        for session in self.sessions.values_mut() {
+            session.ended = session.ended.and_then(|index| thinned.now_at[index]);
+        }
+        thinned
     }
 
     /// Takes the title of an update that other lines know by its identifier.
@@ -549,6 +565,7 @@ impl Assembly {
             outcome: outcome_of(code),
             code: Some(code),
             extend: 0,
+            alike: 0,
             package: None,
             id: None,
             log: LogKind::Cbs,
@@ -606,6 +623,7 @@ impl Assembly {
             outcome,
             code,
             extend: 0,
+            alike: 0,
             package: None,
             id: None,
             log: LogKind::Dism,

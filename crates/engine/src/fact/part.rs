@@ -22,6 +22,8 @@ pub(super) struct Part {
     pub(super) sightings: BTreeMap<RuleIndex, Series<Sighting>>,
     pub(super) unknown: BTreeMap<Code, Series<Place>>,
     pub(super) store: Vec<StoreReport>,
+    /// Failures too many to be told apart, and unlike those that are.
+    pub(super) failures_lost: u64,
     pub(super) sessions_opened: u64,
     pub(super) is_excerpt: bool,
     pub(super) records_seen: bool,

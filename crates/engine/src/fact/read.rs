@@ -13,6 +13,7 @@ use super::cut::{Cutter, Piece};
 use super::mixed::{Writer, by_pc};
 use super::part::Part;
 use super::scan::Scan;
+use super::thin::Share;
 use super::{Facts, Operation, PcFacts};
 use crate::evidence::{LONGEST_LINE_BYTES, Listing, Log, Seen, Text, side_by_side};
 use crate::report::{GapNote, Source};
@@ -44,8 +45,11 @@ pub(super) fn logs(host: &dyn Host, rules: &RuleSet, block_bytes: usize, facts: 
         kinds.into_iter().map(|kind| (kind, Matcher::new(rules, kind))).collect();
     let first = facts.sources.len();
     let wanted = rules.wanted_events();
+    let total_bytes = logs.iter().map(|log| log.stored_bytes).sum();
     let parts = side_by_side(&logs, |index, log| {
-        let scan = Scan::new(&matchers[&log.kind], log.kind, first + index, log.offset_minutes);
+        let share = Share::of(log.stored_bytes, total_bytes, logs.len());
+        let matcher = &matchers[&log.kind];
+        let scan = Scan::new(matcher, log.kind, first + index, log.offset_minutes, share);
         read_one(host, log, block_bytes, &wanted, scan)
     });
     for (log, part) in logs.iter().zip(&parts) {
@@ -143,7 +147,12 @@ fn read_one(
         let why = format!("{} further places could not be read", gaps.more);
         scan.part.gaps.push(gap(&log.source, None, "records", &why));
     }
-    scan.end()
+    let mut part = scan.end();
+    if part.failures_lost > 0 {
+        let why = format!("{} more were counted only: too many that differ", part.failures_lost);
+        part.gaps.push(gap(&log.source, None, "failures", &why));
+    }
+    part
 }
 
 /// Reads an event log; gives its size in bytes and its number of records.

@@ -11,6 +11,7 @@ use super::cut::Hit;
 use super::operation::Assembly;
 use super::part::Part;
 use super::suspects;
+use super::thin::Share;
 use super::{Place, Sighting};
 use crate::evidence::offset_in;
 use crate::rule::{LineMatch, LogLine, Matcher};
@@ -35,6 +36,9 @@ pub(super) struct Scan<'m, 'r> {
     time_at: usize,
     offset_minutes: Option<i32>,
     found: Vec<LineMatch>,
+    share: Share,
+    /// Failures that were left out, and of which nothing alike is kept.
+    lost: u64,
 }
 
 /// A line worth reading, with what its record says of it.
@@ -47,12 +51,13 @@ struct Told<'b> {
 
 impl<'m, 'r> Scan<'m, 'r> {
     /// Begins a log; `source` is its place in [`super::Facts::sources`], `offset_minutes` the
-    /// offset from UTC before the first record that shows one.
+    /// offset from UTC before the first record that shows one, `share` what it may remember.
     pub(super) fn new(
         matcher: &'m Matcher<'r>,
         kind: LogKind,
         source: usize,
         offset_minutes: Option<i32>,
+        share: Share,
     ) -> Self {
         Scan {
             matcher,
@@ -65,20 +70,42 @@ impl<'m, 'r> Scan<'m, 'r> {
             time_at: 0,
             offset_minutes,
             found: Vec::new(),
+            share,
+            lost: 0,
         }
     }
 
     /// The log ends; gives all that was found in it.
     pub(super) fn end(mut self) -> Part {
         self.assembly.end_of_file();
+        if self.assembly.operations.len() > self.share.operations {
+            self.thin(self.share.operations);
+        }
+        self.part.sightings.values_mut().for_each(|series| series.shorten(self.share.sightings));
+        self.part.unknown.values_mut().for_each(|series| series.shorten(self.share.sightings));
+        self.part.suspects.shorten(self.share.sightings);
+        self.part.failures_lost = self.lost;
         self.part.lines = self.lines;
         let offset = i64::from(self.offset_minutes.unwrap_or(0)) * 60;
         self.part.last_seconds = self.time.map(|time| time.as_seconds() - offset);
         self.part.operations = self.assembly.operations;
+        self.part.operations.shrink_to_fit();
         self.part.store = self.assembly.store.reports;
         self.part.sessions_opened = self.assembly.sessions_opened;
         self.part.stack = self.assembly.stack;
         self.part
+    }
+
+    /// Forgets what repeats itself.
+    fn thin(&mut self, most: usize) {
+        let thinned = self.assembly.thin(most);
+        self.lost += thinned.lost;
+        for series in self.part.sightings.values_mut() {
+            thinned.thin(series, |sighting| &sighting.place);
+        }
+        for series in self.part.unknown.values_mut() {
+            thinned.thin(series, |place| place);
+        }
     }
 
     /// Number of the line that comes next.
@@ -215,6 +242,9 @@ impl<'m, 'r> Scan<'m, 'r> {
         if statement.is_some() || !codes.is_empty() || !found.is_empty() {
             let place = place();
             self.keep(place, statement, codes, &mut found);
+            if self.share.is_exceeded_by(self.assembly.operations.len()) {
+                self.thin(self.share.while_read());
+            }
         }
         self.found = found;
     }

@@ -23,7 +23,7 @@ impl<T> Series<T> {
     /// Adds an item to the end.
     pub fn push(&mut self, item: T) {
         self.length += 1;
-        if self.first.len() < KEPT {
+        if self.first.len() < KEPT && self.last.is_empty() {
             self.first.push(item);
             return;
         }
@@ -46,6 +46,24 @@ impl<T> Series<T> {
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Leaves out what `is_kept` refuses, and goes on counting it.
+    pub(super) fn thin(&mut self, is_kept: impl Fn(&T) -> bool) {
+        self.first.retain(&is_kept);
+        self.last.retain(&is_kept);
+    }
+
+    /// Keeps at most so many of the first, and as many of the last.
+    pub(super) fn shorten(&mut self, most: usize) {
+        if self.last.is_empty() {
+            let from = self.first.len().saturating_sub(most).max(most).min(self.first.len());
+            self.last = self.first.split_off(from).into();
+        }
+        self.first.truncate(most);
+        self.first.shrink_to_fit();
+        self.last.drain(..self.last.len().saturating_sub(most));
+        self.last.shrink_to_fit();
     }
 
     /// Leaves out what `is_kept` refuses; afterwards only what is kept counts.

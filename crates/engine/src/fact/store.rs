@@ -212,6 +212,7 @@ impl StoreWatch {
             },
             code: None,
             extend: 0,
+            alike: 0,
             package: None,
             first_line: open.first_line,
             last_line: open.last.line,

@@ -13,7 +13,7 @@ const MOST_OPEN: usize = 4_096;
 /// A log tells the end of one step in several lines, so many seconds apart at most.
 const SAME_END_SECONDS: i64 = 60;
 /// So many of the last operations are compared with a new one.
-const COMPARED: usize = 16;
+pub(super) const COMPARED: usize = 16;
 
 /// Steps that began and have not ended.
 #[derive(Debug, Default)]
@@ -158,6 +158,7 @@ impl Updates {
             outcome,
             code,
             extend: step.extend,
+            alike: 0,
             package: None,
             id: (!step.id.is_empty()).then(|| step.id.to_owned()).or(service),
             log,
