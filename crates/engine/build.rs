@@ -1,16 +1,42 @@
-//! Embeds every `rules/<id>/rule.toml`, so that the executable is one file.
+//! Embeds every `rules/<id>/rule.toml` and the tables of `knowledge/`, so that the executable is one
+//! file.
 //!
 //! TOML is for those who write rules; read at every start it would take longer than many a log.
-//! What is embedded is the same as JSON.
+//! What is embedded is the same as JSON. The tables are packed to a fifth.
 
+use std::io::Write;
 use std::path::Path;
 use std::{env, fs};
 
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
 fn main() {
-    let rules =
-        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("../../rules");
+    let project = env::var("CARGO_MANIFEST_DIR").expect("set by cargo") + "/../..";
+    let out = env::var("OUT_DIR").expect("set by cargo");
+    embed_rules(&Path::new(&project).join("rules"), Path::new(&out));
+    embed_tables(&Path::new(&project).join("knowledge"), Path::new(&out));
+}
+
+fn embed_tables(tables: &Path, out: &Path) {
+    println!("cargo::rerun-if-changed={}", tables.display());
+    for entry in fs::read_dir(tables).expect("the tables stand beside the crates") {
+        let path = entry.expect("a readable entry").path();
+        if path.extension().is_none_or(|it| it != "tsv") {
+            continue;
+        }
+        let text = fs::read(&path).expect("a readable table");
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&text).expect("memory takes everything");
+        let packed = packed.finish().expect("memory takes everything");
+        let name = path.file_name().expect("a file has a name").to_string_lossy();
+        fs::write(out.join(format!("{name}.zz")), packed).expect("the output folder is writable");
+    }
+}
+
+fn embed_rules(rules: &Path, out: &Path) {
     println!("cargo::rerun-if-changed={}", rules.display());
-    let mut folders: Vec<_> = fs::read_dir(&rules)
+    let mut folders: Vec<_> = fs::read_dir(rules)
         .expect("the rules stand beside the crates")
         .map(|entry| entry.expect("a readable entry").path())
         .filter(|path| path.join("rule.toml").is_file())
@@ -27,6 +53,5 @@ fn main() {
         list.push_str(&format!("    ({id:?}, {:?}),\n", rule.to_string()));
     }
     list.push_str("]\n");
-    let out = Path::new(&env::var("OUT_DIR").expect("set by cargo")).join("rules.rs");
-    fs::write(out, list).expect("the output folder is writable");
+    fs::write(out.join("rules.rs"), list).expect("the output folder is writable");
 }

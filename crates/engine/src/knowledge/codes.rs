@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use unwedge_formats::code::Code;
 
-use super::table::rows;
+use super::table::{Table, rows, table};
 use crate::report::Category;
 
 /// One meaning of one code.
@@ -117,9 +117,9 @@ struct Tables {
     facility_advice: HashMap<&'static str, CodeAdvice>,
 }
 
-pub(super) const CODES: &str = include_str!("../../../../knowledge/error_codes.tsv");
-pub(super) const CATEGORIES: &str = include_str!("../../../../knowledge/code_categories.tsv");
-pub(super) const FACILITIES: &str = include_str!("../../../../knowledge/facility_categories.tsv");
+pub(super) const CODES: Table = table!("error_codes");
+pub(super) const CATEGORIES: Table = table!("code_categories");
+pub(super) const FACILITIES: Table = table!("facility_categories");
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
@@ -226,7 +226,11 @@ mod tests {
             assert!(tables().by_code.contains_key(code), "{code} is not in error_codes.tsv");
             assert_eq!(code.canonical(), *code, "write the canonical form instead");
         }
-        assert_eq!(tables().advice.len(), CATEGORIES.lines().count() - 1, "a code stands twice");
+        assert_eq!(
+            tables().advice.len(),
+            CATEGORIES.text().lines().count() - 1,
+            "a code stands twice"
+        );
     }
 
     #[test]

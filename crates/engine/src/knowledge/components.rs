@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use super::table::{Names, given, list, rows};
+use super::table::{Names, Table, given, list, rows, table};
 
 /// One thing that belongs to updating.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,7 +59,7 @@ struct Index {
     last: Names<&'static Component>,
 }
 
-pub(super) const TABLE: &str = include_str!("../../../../knowledge/components.tsv");
+pub(super) const TABLE: Table = table!("components");
 
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use super::table::{Confidence, given, list, rows};
+use super::table::{Confidence, Table, given, list, rows, table};
 
 /// One event of one provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,7 +85,7 @@ struct Tables {
     by_id: HashMap<u32, Vec<&'static Event>>,
 }
 
-pub(super) const TABLE: &str = include_str!("../../../../knowledge/events.tsv");
+pub(super) const TABLE: Table = table!("events");
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
 
-use super::table::{Names, file_key, given, rows};
+use super::table::{Names, Table, file_key, given, rows, table};
 
 /// One altitude that Microsoft gave to one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -175,8 +175,8 @@ struct Tables {
     by_altitude: HashMap<Altitude<'static>, Vec<usize>>,
 }
 
-pub(super) const TABLE: &str = include_str!("../../../../knowledge/minifilter_altitudes.tsv");
-pub(super) const GROUP_TABLE: &str = include_str!("../../../../knowledge/altitude_groups.tsv");
+pub(super) const TABLE: Table = table!("minifilter_altitudes");
+pub(super) const GROUP_TABLE: Table = table!("altitude_groups");
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();

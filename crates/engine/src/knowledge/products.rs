@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use super::table::{Confidence, Names, file_key, given, list, matches, rows};
+use super::table::{Confidence, Names, Table, file_key, given, list, matches, rows, table};
 
 /// One product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -133,7 +133,7 @@ struct Index {
     processes: Names<&'static Product>,
 }
 
-pub(super) const TABLE: &str = include_str!("../../../../knowledge/products.tsv");
+pub(super) const TABLE: Table = table!("products");
 
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();

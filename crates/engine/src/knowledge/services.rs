@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use unwedge_host::{ServiceName, StartType};
 
-use super::table::{Confidence, given, rows};
+use super::table::{Confidence, Table, given, rows, table};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -67,7 +67,7 @@ pub enum Stopping {
     Never,
 }
 
-pub(super) const TABLE: &str = include_str!("../../../../knowledge/services.tsv");
+pub(super) const TABLE: Table = table!("services");
 const FIRST_BUILD_OF_WINDOWS_11: u32 = 22000;
 
 /// What is known about a service; `None` if it is not part of Windows.

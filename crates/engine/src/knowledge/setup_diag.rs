@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::codes::category;
-use super::table::rows;
+use super::table::{Table, rows, table};
 use crate::report::Category;
 
 /// One rule of SetupDiag.
@@ -70,7 +70,7 @@ pub fn all() -> &'static [SetupRule] {
     RULES.get_or_init(|| rows(TABLE).map(rule_in).collect())
 }
 
-pub(super) const TABLE: &str = include_str!("../../../../knowledge/setupdiag_rules.tsv");
+pub(super) const TABLE: Table = table!("setupdiag_rules");
 
 fn rule_in([name, guid, when, kind, detects, source]: [&'static str; 6]) -> SetupRule {
     let when = match when {

@@ -1,6 +1,7 @@
 //! Reading the tables: rows, lists in a field, and names that are found however they are spelled.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 
 use serde::Serialize;
 
@@ -26,9 +27,31 @@ impl Confidence {
     }
 }
 
+/// A table as it is embedded: packed, because together they would be a tenth of the program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table(pub(super) &'static [u8]);
+
+/// The table of this name under `knowledge/`.
+macro_rules! table {
+    ($name:literal) => {
+        Table(include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".tsv.zz")))
+    };
+}
+pub(super) use table;
+
+impl Table {
+    /// Its text, which stays in memory: to be asked for once.
+    pub(super) fn text(self) -> &'static str {
+        let mut text = String::new();
+        let mut reader = flate2::read::ZlibDecoder::new(self.0);
+        reader.read_to_string(&mut text).expect("the build packed it");
+        text.leak()
+    }
+}
+
 /// The lines of a table below its heading, cut into fields.
-pub(super) fn rows<const N: usize>(table: &'static str) -> impl Iterator<Item = [&'static str; N]> {
-    table.lines().skip(1).map(|line| {
+pub(super) fn rows<const N: usize>(table: Table) -> impl Iterator<Item = [&'static str; N]> {
+    table.text().lines().skip(1).map(|line| {
         let mut fields = line.split('\t');
         let row = std::array::from_fn(|_| fields.next().expect("a test counts the fields"));
         assert!(fields.next().is_none(), "too many fields: {line}");

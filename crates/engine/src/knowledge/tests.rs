@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use unwedge_formats::code::Code;
 
 use super::services::{ServiceKind, Stopping};
+use super::table::Table;
 use super::{codes, components, events, filters, products, services, setup_diag};
 
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, Table); 10] = [
     ("error_codes", codes::CODES),
     ("code_categories", codes::CATEGORIES),
     ("facility_categories", codes::FACILITIES),
@@ -78,6 +79,7 @@ const OTHER_NAMES: [(&str, &[&str]); 22] = [
 #[test]
 fn every_line_has_all_fields_and_nothing_around_them() {
     for (name, table) in TABLES {
+        let table = table.text();
         let columns = table.lines().next().unwrap().split('\t').count();
         assert!(!table.contains('\r') && table.ends_with('\n'), "{name}");
         for line in table.lines() {
@@ -97,7 +99,7 @@ fn every_line_has_all_fields_and_nothing_around_them() {
 fn letters_beyond_ascii_are_in_names_that_have_them() {
     let odd: Vec<&str> = TABLES
         .iter()
-        .flat_map(|(_, table)| table.split(['\t', '\n']).filter(|field| !field.is_ascii()))
+        .flat_map(|(_, table)| table.text().split(['\t', '\n']).filter(|field| !field.is_ascii()))
         .collect();
     assert_eq!(odd, ["HAVELSAN A.Ş."]);
 }
@@ -105,7 +107,7 @@ fn letters_beyond_ascii_are_in_names_that_have_them() {
 #[test]
 fn no_source_names_a_place_that_only_we_have() {
     for (name, table) in TABLES.iter().filter(|(name, _)| !WITHOUT_SOURCES.contains(name)) {
-        for line in table.lines().skip(1) {
+        for line in table.text().lines().skip(1) {
             let source = line.rsplit('\t').next().unwrap();
             assert!(!source.starts_with('/') && !source.contains("stored"), "{name}: {line}");
             assert!(!source.contains("file id"), "{name}: {line}");
@@ -174,7 +176,7 @@ fn drivers_of_a_product_are_registered_by_its_maker() {
 #[test]
 fn a_product_stands_once_and_names_nothing_twice() {
     let mut names = BTreeSet::new();
-    let columns = products::TABLE.lines().next().unwrap();
+    let columns = products::TABLE.text().lines().next().unwrap();
     for product in products::all() {
         assert!(names.insert(product.name.to_lowercase()), "{}", product.name);
         let lists = [&product.services, &product.processes, &product.drivers];
@@ -238,7 +240,7 @@ fn services_are_whole_and_stand_once() {
         // A service that starts with each session has no start as a service of the machine.
         assert_eq!(services::by_display_name(service.display_name), Some(service), "two share it");
     }
-    for line in services::TABLE.lines().skip(1) {
+    for line in services::TABLE.text().lines().skip(1) {
         assert!(["Y", "C", "N"].contains(&line.split('\t').nth(6).unwrap()), "{line}");
     }
 }
@@ -310,7 +312,8 @@ fn pitfall_35_codes_that_other_tables_and_texts_name_are_known() {
     ];
     // What looks like a code there and is none: success, a count of components, "not set", a bit.
     let others = [0, 0x0000_0064, 0xFFFF_FFFF, 0x8000_0000];
-    for (name, text) in TABLES.iter().skip(1).chain(&texts) {
+    let tables = TABLES.iter().skip(1).map(|(name, table)| (*name, table.text()));
+    for (name, text) in tables.chain(texts) {
         for word in text.split(|letter: char| !letter.is_ascii_alphanumeric()) {
             let Some(digits) = word.strip_prefix("0x").filter(|digits| digits.len() == 8) else {
                 continue;
