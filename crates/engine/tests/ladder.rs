@@ -16,12 +16,14 @@ use unwedge_engine::execute::Progress;
 use unwedge_engine::gate::CheckId;
 use unwedge_engine::journal::{Journal, Outcome, StepState, Store};
 use unwedge_engine::ladder::Ladder;
-use unwedge_engine::plan::{Plan, Policy};
+use unwedge_engine::plan::{Plan, Policy, Step};
 use unwedge_engine::repair::{Ended, Repair, carry_out, take_back};
 use unwedge_engine::restore_point::RestorePoint;
 use unwedge_engine::shelf::Shelf;
+use unwedge_host::testing::{Fault, Faulty, Power};
 use unwedge_host::{
-    Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, WinPath, probe,
+    Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, Tool, WinPath,
+    probe,
 };
 
 const DATABASE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
@@ -107,8 +109,7 @@ fn pitfall_25_who_refuses_to_close_is_never_killed() {
     let mut pc = compiler("close=refuses");
     let rungs = climbed(&mut pc, Policy::default());
     assert!(rungs.iter().all(|(_, outcome)| *outcome == Outcome::RolledBack), "{rungs:?}");
-    let alive =
-        Change::Run(unwedge_host::Tool::AskToClose { pid: 900, image: "mscorsvw.exe".to_owned() });
+    let alive = Change::Run(Tool::AskToClose { pid: 900, image: "mscorsvw.exe".to_owned() });
     assert!(!alive.holds(&pc).unwrap(), "the program still runs");
 }
 
@@ -225,7 +226,7 @@ fn what_was_kept_is_thrown_away_only_by_its_own_name_and_its_journal_says_so() {
     assert_eq!(all.len(), 1, "{all:?}");
     assert!(all[0].size_bytes.is_some_and(|it| it > 0), "{all:?}");
 
-    let other = Change::Run(unwedge_host::Tool::Discard { path: all[0].from.clone() });
+    let other = Change::Run(Tool::Discard { path: all[0].from.clone() });
     assert!(pc.apply(&other).is_err(), "a folder of Windows is never thrown away");
 
     let volume = shelf.volumes().unwrap().remove(0);
@@ -347,6 +348,23 @@ fn nothing_is_installed_on_top_of_a_repair_that_waits_for_a_restart() {
     assert_eq!(carried_out(&mut pc, &plan).outcome, Outcome::Repaired);
 }
 
+#[test]
+fn pitfall_30_nobody_is_kept_from_signing_in() {
+    for name in ["NgcSvc", "NgcCtnrSvc", "WbioSrvc", "SCardSvr", "KeyIso", "VaultSvc", "SamSs"] {
+        let pc = with(&LOCKED.replace("VaultAgent", name), "");
+        let (_, refused) = answered(&pc);
+        assert!(!refusal(&refused, "stop-holder").is_empty(), "{name}");
+        let plan = planned(&pc, Policy::default());
+        let stops = |it: &Step| match &it.change {
+            Change::Assign(Setting::Running { service, .. } | Setting::Start { service, .. }) => {
+                *service == ServiceName::new(name)
+            }
+            _ => false,
+        };
+        assert!(!plan.steps.iter().any(stops), "{name}: {:?}", sentences(&plan));
+    }
+}
+
 /// Repairs of a plan, and the reasons for those that are refused.
 fn answered(pc: &Fixture) -> (Vec<String>, Vec<(String, String)>) {
     let plan = Ladder::new(Policy::default()).plan(&diagnose(pc), pc, "0001".to_owned());
@@ -462,8 +480,54 @@ fn a_restore_point_that_is_not_made_is_said_and_stops_nothing() {
     assert_eq!(key.values.len(), 1, "{:?}", key.values);
 }
 
+/// Within a day of the last one Windows says that it made a restore point, and makes none.
 #[test]
-fn system_protection_that_is_off_is_said_and_never_switched_on() {
+fn pitfall_27_a_restore_point_that_windows_only_says_it_made_is_told_as_failed() {
+    let mut pc = restoring(1, "");
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(&pc), &pc, "0001".to_owned());
+    let makes = |it: &&Step| matches!(it.change, Change::Run(Tool::RestorePoint { .. }));
+    let making = plan.steps.iter().find(makes).unwrap().change.clone();
+    let before = diagnose(&pc);
+    let mut store = Memory(Vec::new());
+    let mut journal = Journal::create(&mut store, "now", plan.journal_steps()).unwrap();
+    let (power, faults) = (Power::endless(), vec![(making, Fault::Lies)]);
+    let mut host = Faulty { below: &mut pc, power, faults };
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let repair = carry_out(&mut host, &mut journal, &before, &diagnose, go_on).unwrap();
+    assert_eq!(repair.steps[1].ended, Ended::Failed, "{:?}", repair.steps);
+    assert!(repair.failures[0].contains("it is not so"), "{:?}", repair.failures);
+    assert_eq!(repair.outcome, Outcome::Repaired, "the repair itself needs none");
+    assert_eq!(probe::restore_points(&pc).unwrap().len(), 1);
+}
+
+/// To go back to a point before an update may end in stop 0xC000021A, so what is taken back is taken
+/// back by the journal, and the point lies there untouched.
+#[test]
+fn pitfall_28_after_an_update_the_journal_takes_back_and_no_restore_point_does() {
+    let mut pc = restoring(1, "");
+    let services = |pc: &Fixture| {
+        ["VaultAgent", "VaultWatch", "wuauserv"]
+            .map(|it| pc.service(&ServiceName::new(it)).unwrap().unwrap().state)
+    };
+    let before = services(&pc);
+    let plan = Ladder::new(Policy::default()).plan(&diagnose(&pc), &pc, "0001".to_owned());
+    let makes = |it: &&Step| matches!(it.change, Change::Run(Tool::RestorePoint { .. }));
+    assert!(plan.steps.iter().find(makes).unwrap().undo.contains("0xC000021A"));
+    let diagnosed = diagnose(&pc);
+    let mut store = Memory(Vec::new());
+    let mut journal = Journal::create(&mut store, "now", plan.journal_steps()).unwrap();
+    let go_on = &mut |_| ControlFlow::Continue(());
+    carry_out(&mut pc, &mut journal, &diagnosed, &diagnose, go_on).unwrap();
+    let back = take_back(&mut pc, &mut journal, go_on).unwrap();
+    assert!(matches!(back.outcome, Outcome::Kept { .. }), "{:?}", back.outcome);
+    assert_eq!(services(&pc), before);
+    assert_eq!(probe::restore_points(&pc).unwrap().len(), 2, "it lies there, and was not used");
+    let key = pc.key(&unwedge_host::KeyPath::new(RESTORE)).unwrap().unwrap();
+    assert_eq!(key.values.len(), 1, "{:?}", key.values);
+}
+
+#[test]
+fn pitfall_42_system_protection_that_is_off_is_said_and_never_switched_on() {
     let pc = restoring(0, "");
     for wanted in [RestorePoint::WhereOn, RestorePoint::Wanted] {
         let policy = Policy { restore_point: wanted, ..Policy::default() };

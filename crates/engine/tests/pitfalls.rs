@@ -12,9 +12,10 @@ use std::{fs, io, io::Write as _};
 
 use unwedge_engine::ladder::Ladder;
 use unwedge_engine::plan::{Plan, Policy};
+use unwedge_engine::report::{Finding, Role};
 use unwedge_engine::rule::RuleSet;
 use unwedge_engine::{diagnose, fact};
-use unwedge_host::{Change, Data, Fixture, Setting, Tool};
+use unwedge_host::{Change, Data, Fixture, Setting, StartType, Tool};
 
 /// A plan, and the machine it is for.
 struct Planned {
@@ -170,11 +171,124 @@ fn pitfall_17_nothing_is_planned_for_a_healthy_pc() {
     assert!(count >= 10, "{count} healthy machines");
 }
 
+/// The text of all source files of the product, without their tests at the end.
+fn sources() -> Vec<(PathBuf, String)> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (mut folders, mut found) = (Vec::new(), Vec::new());
+    for name in ["formats", "host", "engine", "cli"] {
+        folders.push(crates.join(name).join("src"));
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                found.push((path, code.to_owned()));
+            }
+        }
+    }
+    assert!(found.len() > 200, "{} sources", found.len());
+    found
+}
+
+/// A thread that is ended leaves its locks shut for ever: a question that may hang is asked by a process
+/// of our own, which is ended as a whole.
+#[test]
+fn pitfall_22_no_thread_is_ended_and_only_our_own_processes_are() {
+    let mut ends = Vec::new();
+    for (path, code) in sources() {
+        let path = path.to_string_lossy().replace('\\', "/");
+        for never in ["TerminateThread", "TerminateProcess", "TerminateJob"] {
+            assert!(!code.to_lowercase().contains(&never.to_lowercase()), "{path}: {never}");
+        }
+        if code.contains(".kill()") {
+            ends.push(path);
+        }
+    }
+    // `Child::kill` of what was started there, the helper that answers about handles.
+    assert!(matches!(ends.as_slice(), [one] if one.ends_with("live/holder/ask.rs")), "{ends:?}");
+}
+
+/// A look at a file must not break an oplock, wait for one, or fetch what is kept in a cloud.
+#[test]
+fn pitfall_24_a_file_that_is_tried_is_neither_fetched_nor_waited_for() {
+    let mut count = 0;
+    for (path, code) in sources() {
+        for (at, _) in code.match_indices("NtCreateFile(") {
+            let call = code[at..].split(")\n").next().unwrap();
+            for flag in ["FILE_OPEN_NO_RECALL", "FILE_COMPLETE_IF_OPLOCKED"] {
+                assert!(call.contains(flag), "{}: without {flag}: {call}", path.display());
+            }
+            assert!(!call.contains("FILE_OVERWRITE") && !call.contains("FILE_SUPERSEDE"));
+            count += 1;
+        }
+    }
+    assert!(count >= 1, "nothing is tried any more; look for the new way");
+}
+
+/// A filter that is disabled but still named among the filters of its class stops Windows at its start
+/// with 0x7B. Only services that install updates are given another start, and none is disabled.
+#[test]
+fn pitfall_29_no_driver_is_disabled() {
+    for what in ["UpperFilters", "LowerFilters", r"\Control\Class\", r"\Start"] {
+        never(|it| match it {
+            Change::Assign(Setting::Value { .. }) => touches(it, what),
+            _ => false,
+        });
+    }
+    never(|it| match it {
+        Change::Assign(Setting::Start { service, start }) => {
+            let row = unwedge_engine::services::known(service);
+            *start == StartType::Disabled || !row.is_some_and(|it| it.is_core_of_updating())
+        }
+        _ => false,
+    });
+}
+
 #[test]
 fn pitfall_32_the_program_of_a_service_is_not_borrowed() {
     never(|it| {
         touches(it, r"TrustedInstaller\ImagePath") || touches(it, "stop service TrustedInstaller")
     });
+}
+
+const LOCK_LOG: &str = r"//- file C:\Windows\Logs\CBS\CBS.log
+2026-03-04 09:00:03, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 3_2, Package: P~1, Identifier: KB5033372
+NOISE
+REAL
+2026-03-04 09:00:06, Info                  CBS    Exec: Processing complete.  Session: 3_2, Package: P~1, Identifier: KB5033372 [HRESULT = CODE]
+";
+
+/// Of real logs nearly every line with 0x80070020 is a harmless clean-up, and the one that tells of a lock
+/// has the name of a status, no code, and the level Info.
+#[test]
+fn pitfall_36_neither_a_code_nor_a_level_makes_a_lock() {
+    let noise = "2026-03-04 09:00:04, Info                  CBS    Failed moving directory: \
+        \\\\?\\C:\\Windows\\CbsTemp\\31160001_22 to temp, will delete in-place instead \
+        [HRESULT = 0x80070020 - ERROR_SHARING_VIOLATION]\n"
+        .repeat(40);
+    let real = "2026-03-04 09:00:05, Info                  CSI    0000011f Error \
+        STATUS_SHARING_VIOLATION while executing operation CreateFile on \
+        [l:33]'\\SystemRoot\\System32\\dnsapi.dll'\n";
+    let rules = RuleSet::built_in();
+    let found = |noise: &str, real: &str, code: &str| {
+        let text = LOCK_LOG.replace("NOISE\n", noise).replace("REAL\n", real).replace("CODE", code);
+        let pc = Fixture::parse(&text).unwrap();
+        let diagnosis = diagnose::diagnose(&fact::observe(&pc, &rules), &rules);
+        let roots = diagnosis.findings.into_iter().filter(|it| it.role == Role::Root);
+        let file = |it: Finding| it.subject.map(|it| it.name).unwrap_or_default();
+        roots.map(|it| (it.rule.clone(), file(it))).collect::<Vec<_>>()
+    };
+    let code = "0x80070020 - ERROR_SHARING_VIOLATION";
+    let lock = [("file-locked".to_owned(), r"C:\Windows\System32\dnsapi.dll".to_owned())];
+    assert_eq!(found(&noise, real, code), lock);
+    // The update failed for a reason that is no lock, whatever the clean-up says.
+    let elsewhere = found(&noise, "", "0x8024402c - WU_E_PT_WINHTTP_NAME_NOT_RESOLVED");
+    assert!(elsewhere.iter().all(|(rule, _)| rule != "file-locked"), "{elsewhere:?}");
+    assert_eq!(found(&noise, "", "0x00000000 - S_OK"), []);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use unwedge_formats::log::{
-    Encoding, EventLine, Level, LogKind, Statement, event_lines, event_value, head, recognise,
-    statement_of, structure, update_named, zone_of,
+    Decoder, Encoding, EventLine, Level, LogKind, Statement, event_lines, event_value, head,
+    recognise, statement_of, structure, update_named, zone_of,
 };
 
 const GUID: &str = "e3766677-0000-4000-8000-00000000000a";
@@ -690,6 +690,34 @@ fn each_log_is_recognised_and_taken_for_no_other() {
     let dism = "2025-05-02 15:17:34, Info                  DISM   x\r\n".repeat(300);
     let setup = "2025-05-02 15:17:34, Info                  MIG    x\r\n".repeat(60);
     assert_eq!(recognise(format!("{dism}{setup}").as_bytes()), Some(LogKind::Setup));
+}
+
+/// sfc writes UTF-16, without a mark, whatever the code page of the console is.
+#[test]
+fn pitfall_15_what_sfc_prints_is_read_in_every_encoding() {
+    let text = "\r\nBeginning system scan.  This process will take some time.\r\n\r\n\
+                \rVerification 1% complete.\rVerification 100% complete.\r\n\
+                Windows Resource Protection found corrupt files but was unable to fix some of them.\r\n\
+                For online repairs, details are included in the CBS log file located at\r\n\
+                windir\\Logs\\CBS\\CBS.log.\r\n";
+    let wide = |mark: &str| -> Vec<u8> {
+        format!("{mark}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    for bytes in [text.as_bytes().to_vec(), wide(""), wide("\u{feff}")] {
+        let mut read = Vec::new();
+        match Decoder::new(Encoding::of(&bytes)) {
+            // Pieces end anywhere.
+            Some(mut decoder) => bytes.chunks(7).for_each(|it| decoder.decode(it, &mut read)),
+            None => read = bytes,
+        }
+        assert_eq!(
+            recognise(&read),
+            Some(LogKind::SfcConsole),
+            "{}",
+            String::from_utf8_lossy(&read)
+        );
+        assert!(!read.contains(&0));
+    }
 }
 
 fn lines_of(text: &str) -> Vec<String> {

@@ -90,6 +90,20 @@ pub(crate) fn is_made_once(id: &str) -> bool {
 /// orchestrator and the medic start the others again (so no stop before theirs would last).
 const UPDATE_SERVICES: [&str; 5] = ["UsoSvc", "WaaSMedicSvc", "wuauserv", "BITS", "DoSvc"];
 
+/// Services by which people sign in: who is locked out by a repair cannot take it back.
+const SIGN_IN_SERVICES: [&str; 10] = [
+    "NgcSvc",
+    "NgcCtnrSvc",
+    "WbioSrvc",
+    "SCardSvr",
+    "CertPropSvc",
+    "VaultSvc",
+    "KeyIso",
+    "TokenBroker",
+    "seclogon",
+    "Netlogon",
+];
+
 /// Whether a service is one of those that install updates; those are no strangers in their own
 /// files.
 pub(crate) fn is_update_service(name: &ServiceName) -> bool {
@@ -228,6 +242,12 @@ fn may_stop(name: &ServiceName, service: Option<&Service>) -> Result<(), CannotS
             ),
             "pause it in its own settings, or add an exclusion for C:\\Windows\\SoftwareDistribution \
              there, and try again; if it is managed, ask whoever manages it",
+        );
+    }
+    if SIGN_IN_SERVICES.iter().any(|it| ServiceName::new(it) == *name) {
+        return refuse(
+            format!("people sign in by means of service {name}"),
+            "restart the PC and try the update again",
         );
     }
     match known(name).map(|it| it.stopping) {

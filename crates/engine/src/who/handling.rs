@@ -129,7 +129,7 @@ fn owner(holder: &Holder, services: &[Service], products: &[ProductNamed]) -> Ow
         return Owner::Critical;
     }
     let is_core = |it: &Service| is_of_updates(&it.name);
-    if is_own && INSTALLS.contains(&image.as_str()) || services.iter().any(is_core) {
+    if is_own && (INSTALLS.contains(&image.as_str()) || services.iter().any(is_core)) {
         return Owner::Updating;
     }
     if let Some(first) = products.first() {
@@ -141,7 +141,7 @@ fn owner(holder: &Holder, services: &[Service], products: &[ProductNamed]) -> Ow
     match services {
         [] if runs_in_windows => Owner::Windows,
         [] => Owner::Unknown,
-        all if all.iter().all(is_known) => Owner::Windows,
+        all if is_own && all.iter().all(is_known) => Owner::Windows,
         _ => Owner::Unknown,
     }
 }

@@ -107,6 +107,30 @@ fn services_of_windows_are_stopped_only_where_that_is_known_to_be_safe() {
     }
 }
 
+/// Whoever wrote a program also wrote what it says of itself: where it lies decides.
+#[test]
+fn pitfall_31_a_name_alone_makes_nothing_a_part_of_windows() {
+    for (service, program) in [
+        ("SafeUpdater", r"C:\ProgramData\x\svchost.exe"),
+        ("Spooler", r"C:\ProgramData\x\spoolsv.exe"),
+        ("wuauserv", r"C:\Users\a\AppData\svchost.exe"),
+        ("TrustedInstaller", r"C:\Temp\TrustedInstaller.exe"),
+    ] {
+        let holder = one(&format!(
+            "//- service {service} running automatic pid=8 \
+             display=\"Microsoft Windows Update Service\" image=\"{program}\"\n\
+             //- holder service={service} path=C:\\data\\a share=none\n"
+        ));
+        let handling = &holder.handling;
+        let told = (handling.owner, handling.may_be_stopped);
+        assert_eq!(told, (Owner::Unknown, MayStop::Unknown), "{program}");
+    }
+    let holder = one("//- service Spooler running automatic pid=8 \
+                      image=C:\\Windows\\System32\\spoolsv.exe\n\
+                      //- holder service=Spooler path=C:\\data\\a share=none\n");
+    assert_eq!(holder.handling.owner, Owner::Windows);
+}
+
 #[test]
 fn what_keeps_nobody_out_counts_only_for_the_file_itself() {
     let text = "//- process 600 a.exe\n//- holder process=600 path=C:\\data\\a.dll how=image\n";

@@ -233,6 +233,21 @@ mod tests {
         assert_eq!(found[0].certainty, Certainty::Confirmed);
     }
 
+    /// It fails with error 6 where many use a file, and is slow on a busy PC: handles come first, and it
+    /// can only add to them.
+    #[test]
+    fn pitfall_23_the_restart_manager_is_a_second_witness_and_never_needed() {
+        let all: Vec<Seen> = (1..=300).map(|it| open(it * 4, READ)).collect();
+        let found = put_together(all.clone(), &BTreeMap::new(), true);
+        assert_eq!(found.len(), 300, "everyone is named without it");
+        let elsewhere = seen(8, Hold::Use, Witness::RestartManager);
+        let with =
+            put_together(all.into_iter().chain([elsewhere]).collect(), &BTreeMap::new(), true);
+        assert_eq!(with.len(), 300, "that it names one takes nobody away");
+        let alone = told(vec![seen(8, Hold::Use, Witness::RestartManager)], Tried::default(), true);
+        assert_eq!(alone[0].2, Certainty::Likely, "alone it is not believed");
+    }
+
     #[test]
     fn the_file_system_tells_that_there_is_nobody_else() {
         let tried = Tried { users: Some(vec![8]), ..shut() };

@@ -209,6 +209,20 @@ mod tests {
         Ended { result, code, needs_restart: false }
     }
 
+    /// The agent answers E_ACCESSDENIED over WinRM only once everything is set up; it is said before
+    /// it is asked for anything, with the way out.
+    #[test]
+    fn pitfall_34_over_the_network_nothing_is_asked_and_the_way_out_is_told() {
+        let said = Refusal::FromTheNetwork.of("KB1111111").to_string();
+        assert!(said.contains("over the network") && said.contains("SYSTEM"), "{said}");
+        let code = include_str!("agent.rs");
+        let (before, _) = code.split_once("Refusal::FromTheNetwork").unwrap();
+        for asks in ["create(", "UpdateSession", "Search"] {
+            let body = before.rsplit("fn retry(").next().unwrap();
+            assert!(!body.contains(asks), "{asks} before it is known who asks");
+        }
+    }
+
     #[test]
     fn the_named_update_is_tried_and_no_other() {
         let all = [offered("KB1111111"), offered("KB2222222")];
