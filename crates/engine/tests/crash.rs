@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use support::{
-    DAMAGED, DISABLED, LOCKED, REPLACED, SCANNED, SCANNED_ELSEWHERE, STORE, WAITING,
+    DAMAGED, DENIED, DISABLED, LOCKED, REPLACED, SCANNED, SCANNED_ELSEWHERE, STORE, WAITING,
     damaged_catalogues, damaged_elsewhere, diagnose,
 };
 use unwedge_engine::execute::Interrupted;
@@ -224,6 +224,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("reset-catalogues", damaged_catalogues()),
         ("restore-service", DISABLED.to_owned()),
         ("restore-service-library", REPLACED.to_owned()),
+        ("restore-permissions", DENIED.to_owned()),
         ("repair-store", STORE.to_owned()),
         ("pause-protection", SCANNED_ELSEWHERE.to_owned()),
     ]

@@ -9,7 +9,8 @@ use std::io;
 use std::ops::ControlFlow;
 
 use support::{
-    LOCKED, SCANNED, SCANNED_ELSEWHERE, STORE, damaged_catalogues, damaged_elsewhere, diagnose,
+    DENIED, LOCKED, SCANNED, SCANNED_ELSEWHERE, STORE, damaged_catalogues, damaged_elsewhere,
+    diagnose,
 };
 use unwedge_engine::clean::{discard, kept};
 use unwedge_engine::execute::Progress;
@@ -22,8 +23,8 @@ use unwedge_engine::restore_point::RestorePoint;
 use unwedge_engine::shelf::Shelf;
 use unwedge_host::testing::{Fault, Faulty, Power};
 use unwedge_host::{
-    Change, Fixture, Host as _, HostMut as _, RepairSource, ServiceName, Setting, Tool, WinPath,
-    probe,
+    Change, Fixture, Host as _, HostMut as _, RepairSource, Securable, ServiceName, Setting, Tool,
+    WinPath, probe,
 };
 
 const DATABASE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
@@ -441,6 +442,46 @@ fn a_passive_scanner_is_not_in_the_way() {
     let passive = with(&SCANNED_ELSEWHERE.replace("mode=Normal", "mode=\"Passive Mode\""), "");
     let (recipes, refused) = answered(&passive);
     assert!(recipes.is_empty() && refusal(&refused, "pause-protection").contains("passive"));
+}
+
+#[test]
+fn pitfall_10_no_descriptor_is_imposed_only_what_is_in_the_way_goes() {
+    let mut pc = with(DENIED, "");
+    let before = pc.text_without_clock();
+    let access = |pc: &Fixture, path: &str| {
+        let of = Securable::Path(WinPath::new(path));
+        probe::access(pc, &of).unwrap().unwrap().to_string()
+    };
+    let folder = r"C:\Windows\SoftwareDistribution\Download";
+    let denied = access(&pc, folder);
+    let plan = planned(&pc, Policy::default());
+    assert_eq!(plan.choices[0].recipe, "restore-permissions");
+    assert!(plan.steps[0].why.contains("SYSTEM is denied"), "{}", plan.steps[0].why);
+    // The folder above and the service are as they should be.
+    assert_eq!(plan.steps.iter().filter(|it| it.recipe == "restore-permissions").count(), 2);
+    let diagnosed = diagnose(&pc);
+    let mut store = Memory(Vec::new());
+    let mut journal = Journal::create(&mut store, "now", plan.journal_steps()).unwrap();
+    let go_on = &mut |_| ControlFlow::Continue(());
+    let repair = carry_out(&mut pc, &mut journal, &diagnosed, &diagnose, go_on).unwrap();
+    assert_eq!(repair.outcome, Outcome::Repaired);
+    let given = access(&pc, folder);
+    assert!(given.contains("S-1-5-21-1-2-3-1001") && !given.contains("(D;"), "{given}");
+    assert!(given.contains("O:S-1-5-18"), "the owner stays: {given}");
+    take_back(&mut pc, &mut journal, go_on).unwrap();
+    assert_eq!(access(&pc, folder), denied, "the old list is back, in its order");
+    let without_log = |text: &str| text.split("//- file").next().unwrap().to_owned();
+    let text = pc.text_without_clock().replace("status=installed", "status=pending");
+    assert_eq!(without_log(&text), without_log(&before));
+}
+
+#[test]
+fn who_may_do_what_is_not_guessed_where_it_is_not_known() {
+    let lines = DENIED.lines().filter(|it| !it.starts_with("//- access"));
+    let pc = with(&lines.map(|it| format!("{it}\n")).collect::<String>(), "");
+    let (recipes, refused) = answered(&pc);
+    assert!(recipes.is_empty(), "{recipes:?}");
+    assert!(refusal(&refused, "restore-permissions").contains("not part of the evidence"));
 }
 
 const RESTORE: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SystemRestore";

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::descriptor::{Descriptor, Securable};
 use crate::probe::{self, StoreHealth, UpdateState};
 use crate::registry::Data;
 use crate::service::{RunState, StartType};
@@ -47,6 +48,14 @@ pub enum Setting {
         path: WinPath,
         /// Whether it is left alone.
         present: bool,
+    },
+    /// Who may do what with a file, folder, key or service, as far as it is set on the thing itself.
+    /// Its owner is never changed.
+    Access {
+        /// The thing.
+        of: Securable,
+        /// Its entries, none of them inherited.
+        access: Descriptor,
     },
     /// Whether Windows itself ends a repair that was cut off: a scheduled task that looks for one
     /// at the next start, and after a while.
@@ -193,6 +202,7 @@ impl Setting {
             Setting::Running { service, .. } => format!("state of {}", service.folded()),
             Setting::RealTimeProtection { .. } => "real-time protection".to_owned(),
             Setting::Exclusion { path, .. } => format!("exclusion of {}", path.folded()),
+            Setting::Access { of, .. } => format!("access to {}", of.folded()),
             Setting::Watchdog { .. } => "watchdog".to_owned(),
         }
     }
@@ -206,6 +216,7 @@ impl Setting {
             Setting::Value { .. }
             | Setting::Start { .. }
             | Setting::Running { .. }
+            | Setting::Access { .. }
             | Setting::Watchdog { .. } => false,
         }
     }
@@ -333,6 +344,14 @@ pub fn current(host: &(impl Host + ?Sized), setting: &Setting) -> Result<Setting
             let present = known.iter().any(|it| WinPath::new(it) == *path);
             Setting::Exclusion { path: path.clone(), present }
         }
+        Setting::Access { of, .. } => {
+            let access = probe::access(host, of)?.ok_or_else(|| HostError {
+                op: "look for",
+                subject: of.to_string(),
+                kind: HostErrorKind::Win32(2),
+            })?;
+            Setting::Access { of: of.clone(), access: access.explicit() }
+        }
         // Only a host that can have one knows.
         Setting::Watchdog { .. } => return Err(HostError::not_collected("ask for", "a watchdog")),
     })
@@ -387,6 +406,9 @@ impl fmt::Display for Change {
             Change::Assign(Setting::RealTimeProtection { on }) => {
                 let switch = if *on { "on" } else { "off" };
                 write!(f, "switch the real-time protection of Microsoft Defender {switch}")
+            }
+            Change::Assign(Setting::Access { of, access }) => {
+                write!(f, "let these have access to {of}: {access}")
             }
             Change::Assign(Setting::Watchdog { present: true }) => {
                 f.write_str("let Windows end this repair, should it be cut off")

@@ -8,6 +8,7 @@ mod advance;
 pub mod change;
 pub mod collected;
 pub mod container;
+pub mod descriptor;
 pub mod fixture;
 #[allow(unsafe_code, reason = "it talks to Windows")]
 pub mod live;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use advance::{Advance, Stage, Watch};
 pub use change::{Change, RepairSource, Setting, Tool};
 pub use container::ReadSeek;
+pub use descriptor::{Descriptor, Securable};
 pub use fixture::Fixture;
 pub use offline_registry::RegistryGap;
 pub use overlay::Overlay;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Setting, Tool, known_service};
+use crate::descriptor::{AccessEntry, INHERITED, Securable};
 use crate::probe::{
     self, Defender, Hold, Holder, Probe, ProbeOutput, RestorePoint, StoreHealth, UpdateState,
     holders, repair_source,
@@ -151,6 +152,7 @@ impl<H: Host> Overlay<H> {
                 Setting::Value { .. }
                 | Setting::Start { .. }
                 | Setting::Running { .. }
+                | Setting::Access { .. }
                 | Setting::Watchdog { .. } => {}
             }
         }
@@ -234,6 +236,7 @@ impl<H: Host> Host for Overlay<H> {
                 | Setting::Running { .. }
                 | Setting::RealTimeProtection { .. }
                 | Setting::Exclusion { .. }
+                | Setting::Access { .. }
                 | Setting::Watchdog { .. } => {}
             }
         }
@@ -254,6 +257,7 @@ impl<H: Host> Host for Overlay<H> {
                 | Setting::Running { .. }
                 | Setting::RealTimeProtection { .. }
                 | Setting::Exclusion { .. }
+                | Setting::Access { .. }
                 | Setting::Watchdog { .. } => {}
             }
         }
@@ -320,6 +324,29 @@ impl<H: Host> Host for Overlay<H> {
                 }
                 Ok(ProbeOutput::RestorePoints(all))
             }
+            Probe::Access { of } => {
+                let origin = match of {
+                    Securable::Path(path) => match self.origin(path) {
+                        Some(path) => Securable::Path(path),
+                        None => return Ok(ProbeOutput::Access(None)),
+                    },
+                    Securable::Key(_) | Securable::Service(_) => of.clone(),
+                };
+                let below = self.below.probe(&Probe::Access { of: origin })?;
+                let ProbeOutput::Access(Some(mut access)) = below else { return Ok(below) };
+                let set = self.settings.values().find_map(|it| match it {
+                    Setting::Access { of: own, access } if own == of => Some(access),
+                    _ => None,
+                });
+                if let Some(set) = set {
+                    let inherited = |it: &AccessEntry| it.flags & INHERITED != 0;
+                    let above = access.entries.iter().filter(|it| inherited(it)).cloned();
+                    let above: Vec<AccessEntry> = above.collect();
+                    access.is_protected = set.is_protected;
+                    access.entries = set.entries.iter().cloned().chain(above).collect();
+                }
+                Ok(ProbeOutput::Access(Some(access)))
+            }
             Probe::Security => {
                 let below = self.below.probe(probe)?;
                 let ProbeOutput::Security(mut security) = below else { return Ok(below) };
@@ -356,7 +383,7 @@ impl<H: Host> HostMut for Overlay<H> {
                     Setting::Value { key, .. } => {
                         self.key(key)?;
                     }
-                    Setting::Watchdog { .. } => {
+                    Setting::Watchdog { .. } | Setting::Access { .. } => {
                         self.current(setting)?;
                     }
                     Setting::RealTimeProtection { .. } | Setting::Exclusion { .. } => {

@@ -30,6 +30,7 @@ pub use store::{SourceContent, StoreHealth};
 pub use task::{Task, TaskState};
 pub use whole::{Battery, Membership, Power};
 
+use crate::descriptor::{Descriptor, Securable};
 use crate::{Host, HostError, HostErrorKind, KeyPath, Result, ServiceName, WinPath};
 
 /// A question. Asking never changes the machine.
@@ -71,6 +72,11 @@ pub enum Probe {
         /// A file of images, or a folder.
         path: WinPath,
     },
+    /// Who may do what with a file, folder, key or service?
+    Access {
+        /// The thing.
+        of: Securable,
+    },
     /// Which events does the log hold that are asked for?
     Events(EventQuery),
 }
@@ -97,6 +103,7 @@ pub enum ProbeOutput {
     Membership(Membership),
     Store(StoreHealth),
     RepairSource(Option<SourceContent>),
+    Access(Option<Descriptor>),
     Events(Events),
 }
 
@@ -282,6 +289,14 @@ pub fn repair_source(host: &dyn Host, path: &WinPath) -> Result<Option<SourceCon
     match host.probe(&Probe::RepairSource { path: path.clone() })? {
         ProbeOutput::RepairSource(it) => Ok(it),
         other => Err(mismatch("a source for repairs", &other)),
+    }
+}
+
+/// Asks who may do what with something, and whose it is; `None` if it is known not to be there.
+pub fn access(host: &(impl Host + ?Sized), of: &Securable) -> Result<Option<Descriptor>> {
+    match host.probe(&Probe::Access { of: of.clone() })? {
+        ProbeOutput::Access(it) => Ok(it),
+        other => Err(mismatch("who may do what", &other)),
     }
 }
 

@@ -4,8 +4,8 @@
 
 use unwedge_host::testing::{Known, applies_and_reverts, conforms};
 use unwedge_host::{
-    Change, Data, Fixture, Host, HostErrorKind, HostMut, KeyPath, Overlay, ServiceName, Setting,
-    StartType, Tool, WinPath,
+    Change, Data, Descriptor, Fixture, Host, HostErrorKind, HostMut, KeyPath, Overlay, Securable,
+    ServiceName, Setting, StartType, Tool, WinPath, probe,
 };
 
 const PC: &str = r##"
@@ -314,7 +314,7 @@ fn a_slip_of_the_pen_is_told_with_its_place() {
     );
     assert_eq!(
         told("//- servce x"),
-        "line 1, column 5: expected about, service, process, holder, update, store, reg, file, folder or \
+        "line 1, column 5: expected about, service, process, holder, update, store, access, reg, file, folder or \
          absent, or one of what a PC tells (docs/host.md), found `servce`"
     );
     assert!(told("//- folder C:\\x colour=red").contains("column 17"));
@@ -335,4 +335,37 @@ fn changes_live_beside_the_file_and_are_found_again() {
     std::fs::write(&path, text.replace("DESK-7", "DESK-8")).unwrap();
     let err = Fixture::open(&path).unwrap_err().to_string();
     assert!(err.contains("is not the PC any more"), "{err}");
+}
+
+#[test]
+fn who_may_do_what_is_set_and_put_back_and_what_is_inherited_stays() {
+    let text = "//- folder C:\\a\n//- absent service None\n\
+        //- access C:\\a sddl=\"O:SYD:AI(D;OICI;FA;;;SY)(A;OICIID;FA;;;BA)\"\n\
+        //- access key HKLM\\SOFTWARE\\a sddl=\"O:BAD:P(A;CI;KA;;;SY)\"\n\
+        //- access service wuauserv sddl=\"O:SYD:(A;;LCRP;;;AU)\"\n";
+    let pc = || Fixture::parse(text).unwrap();
+    assert_eq!(Fixture::parse(&pc().text()).unwrap().text(), pc().text());
+    let things = [
+        Securable::Path(WinPath::new(r"C:\A")),
+        Securable::Key(KeyPath::new(r"HKLM\SOFTWARE\A")),
+        Securable::Service(ServiceName::new("WUAUSERV")),
+    ];
+    for of in things {
+        let access = "D:(A;;0x1;;;S-1-5-32-545)".parse().unwrap();
+        let owner = probe::access(&pc(), &of).unwrap().unwrap().owner;
+        let access = Descriptor { owner: owner.clone(), ..access };
+        let change = Change::Assign(Setting::Access { of: of.clone(), access });
+        applies_and_reverts(&mut pc(), &change, Fixture::text_without_clock);
+        let seen = |it: &Overlay<Fixture>| probe::access(it, &of).unwrap().unwrap().to_string();
+        applies_and_reverts(&mut Overlay::new(pc()), &change, seen);
+        let mut changed = pc();
+        changed.apply(&change).unwrap();
+        let now = probe::access(&changed, &of).unwrap().unwrap();
+        let inherited = usize::from(matches!(of, Securable::Path(_)));
+        assert_eq!((now.owner, now.entries.len()), (owner, 1 + inherited), "{of}");
+    }
+    let none = Securable::Service(ServiceName::new("None"));
+    assert_eq!(probe::access(&pc(), &none).unwrap(), None);
+    let unknown = Securable::Service(ServiceName::new("BITS"));
+    assert_eq!(probe::access(&pc(), &unknown).unwrap_err().kind, HostErrorKind::NotCollected);
 }

@@ -9,11 +9,12 @@ use std::io::Write;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use unwedge_host::descriptor::{AccessEntry, AccessKind, CONTAINED};
 use unwedge_host::live::Live;
 use unwedge_host::testing::{Known, applies_and_reverts, conforms};
 use unwedge_host::{
-    Change, Data, Host, HostErrorKind, HostMut, KeyPath, Probe, RunState, ServiceName, Setting,
-    StartType, WinPath, probe,
+    Change, Data, Host, HostErrorKind, HostMut, KeyPath, Probe, RunState, Securable, ServiceName,
+    Setting, StartType, WinPath, probe,
 };
 
 const SCRATCH_KEY: &str = r"HKCU\SOFTWARE\UnwedgeTest";
@@ -98,6 +99,31 @@ fn moving_aside_is_undone_and_replaces_nothing() {
     let error = host.apply(&change).unwrap_err();
     assert_eq!(error.kind, HostErrorKind::Win32(183));
     assert!(host.exists(&from.join("x")).unwrap());
+}
+
+#[test]
+fn who_may_do_what_with_a_folder_is_set_and_put_back() {
+    let folder = folder();
+    let (root, mut host) = (path_of(&folder), Live::open().unwrap());
+    let below = root.join("below");
+    fs::create_dir(below.as_str()).unwrap();
+    let of = Securable::Path(below.clone());
+    let before = probe::access(&host, &of).unwrap().unwrap();
+    let mut access = before.explicit();
+    access.entries.insert(
+        0,
+        AccessEntry {
+            kind: AccessKind::Allows,
+            flags: CONTAINED,
+            rights: 0x12_0089,
+            who: "S-1-5-32-546".to_owned(),
+        },
+    );
+    let change = Change::Assign(Setting::Access { of: of.clone(), access });
+    let state = |host: &Live| probe::access(host, &of).unwrap().unwrap().to_string();
+    applies_and_reverts(&mut host, &change, state);
+    let none = Securable::Path(root.join("none"));
+    assert_eq!(probe::access(&host, &none).unwrap(), None);
 }
 
 #[test]

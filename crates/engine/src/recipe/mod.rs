@@ -4,6 +4,7 @@ mod exclude_update_files;
 mod pause_protection;
 mod repair_store;
 mod reset_folder;
+mod restore_permissions;
 mod restore_service;
 mod restore_service_library;
 mod scanner;
@@ -33,7 +34,7 @@ pub struct Recipe {
 }
 
 /// Every repair, the gentlest first.
-pub const RECIPES: [Recipe; 10] = [
+pub const RECIPES: [Recipe; 11] = [
     wait_for_holder::RECIPE,
     stop_holder::RECIPE,
     exclude_update_files::RECIPE,
@@ -42,6 +43,7 @@ pub const RECIPES: [Recipe; 10] = [
     reset_folder::CATALOGUES,
     restore_service::RECIPE,
     restore_service_library::RECIPE,
+    restore_permissions::RECIPE,
     repair_store::RECIPE,
     pause_protection::RECIPE,
 ];

@@ -102,6 +102,12 @@ fn finding(host: &dyn Host, log: &str, code: &str) -> Option<Finding> {
         "0x8007007e" => {
             ("update-service-replaced", Category::Service, None, vec!["restore-service-library"])
         }
+        "0x80070005" => (
+            "access-denied",
+            Category::Permission,
+            file,
+            vec!["exclude-update-files", "restore-permissions", "pause-protection"],
+        ),
         "0x80073712" => {
             ("component-store-damaged", Category::StoreCorruption, None, vec!["repair-store"])
         }
@@ -184,6 +190,22 @@ pub(crate) const DISABLED: &str = r#"
 Start = dword:4
 //- file C:\Windows\Logs\CBS\CBS.log
 2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070422 - ERROR_SERVICE_DISABLED]
+"#;
+
+/// A PC on which somebody denied Windows its own folder of downloads, to keep updates away.
+pub(crate) const DENIED: &str = r#"
+//- about name=DESK-12 build=26100.2314 now=2026-01-02T12:00:00
+//- update KB5034441 writes=C:\Windows\SoftwareDistribution\Download\a.cab needs=wuauserv
+//- service wuauserv stopped manual
+//- folder C:\Windows\SoftwareDistribution
+//- folder C:\Windows\SoftwareDistribution\Download
+//- access C:\Windows\SoftwareDistribution sddl="O:SYD:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)"
+//- access C:\Windows\SoftwareDistribution\Download sddl="O:SYD:PAI(D;OICI;FA;;;SY)(D;OICI;FA;;;WD)(A;OICI;FA;;;S-1-5-21-1-2-3-1001)"
+//- access key HKLM\SYSTEM\CurrentControlSet\Services\wuauserv sddl="O:SYD:(A;CI;KR;;;BA)(A;CI;KR;;;SY)"
+//- access service wuauserv sddl="O:SYD:(A;;CCLCSWRPLORC;;;AU)(A;;0xf01ff;;;BA)(A;;0xf01ff;;;SY)"
+//- file C:\Windows\Logs\CBS\CBS.log
+2026-01-02 10:11:11, Info                  CSI    00000123 Error STATUS_ACCESS_DENIED while executing operation CreateFile on [l:52]'\SystemRoot\SoftwareDistribution\Download\a.cab'
+2026-01-02 10:11:12, Info                  CBS    Exec: Processing complete.  Session: 1_1, Package: P, Identifier: KB5034441 [HRESULT = 0x80070005 - E_ACCESSDENIED]
 "#;
 
 /// A PC whose component store is damaged, which no scan has noted yet.

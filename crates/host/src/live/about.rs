@@ -5,7 +5,7 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use windows::Win32::Foundation::{HANDLE, LUID};
 use windows::Win32::Security::{
     AdjustTokenPrivileges, GetTokenInformation, LUID_AND_ATTRIBUTES, LookupPrivilegeValueW,
-    SE_BACKUP_NAME, SE_DEBUG_NAME, SE_PRIVILEGE_ENABLED, TOKEN_ACCESS_MASK,
+    SE_BACKUP_NAME, SE_DEBUG_NAME, SE_PRIVILEGE_ENABLED, SE_RESTORE_NAME, TOKEN_ACCESS_MASK,
     TOKEN_ADJUST_PRIVILEGES, TOKEN_ELEVATION, TOKEN_PRIVILEGES, TOKEN_QUERY, TokenElevation,
 };
 use windows::Win32::System::SystemInformation::{GetSystemWindowsDirectoryW, OSVERSIONINFOW};
@@ -47,6 +47,11 @@ pub(super) fn windows_folder() -> String {
 /// Lets this program read what its user may make backups of; nothing for a user who may not.
 pub(super) fn read_as_backup() {
     use_privilege(SE_BACKUP_NAME);
+}
+
+/// Lets this program give back rights as whoever restores a backup may: without owning the thing.
+pub(super) fn give_back_rights() {
+    use_privilege(SE_RESTORE_NAME);
 }
 
 /// Lets this process look into those of others, where its user may.

@@ -16,11 +16,11 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{close, control, restore_point, retry, security, store, wait, watchdog};
+use super::{close, control, restore_point, retry, secured, security, store, wait, watchdog};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
-    Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Service, Setting,
-    Tool, Watch, WinPath,
+    Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Securable, Service,
+    Setting, Tool, Watch, WinPath,
 };
 
 /// Makes `change` true.
@@ -50,6 +50,12 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
         Change::Assign(Setting::RealTimeProtection { on }) => security::protect(*on),
         Change::Assign(Setting::Exclusion { path, present }) => {
             security::exclude(&name::shown(path, &pc.files.windows), *present)
+        }
+        Change::Assign(Setting::Access { of, access }) => {
+            if let Securable::Path(path) = of {
+                no_link(pc, path)?;
+            }
+            secured::assign(&pc.files, of, access)
         }
         Change::Assign(Setting::Watchdog { present: true }) => watchdog::register(),
         Change::Assign(Setting::Watchdog { present: false }) => watchdog::take_away(),

@@ -60,6 +60,8 @@ mod retry;
 #[cfg(any(windows, test))]
 mod returned;
 #[cfg(windows)]
+mod secured;
+#[cfg(windows)]
 mod security;
 #[cfg(windows)]
 mod service;

@@ -10,7 +10,7 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts, holder, name, start, store, watchdog};
+use super::{about, apply, evidence, facts, holder, name, secured, start, store, watchdog};
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
     ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
@@ -117,6 +117,9 @@ impl Host for Live {
         if let Probe::RepairSource { path } = probe {
             return store::content(&self.files, path).map(ProbeOutput::RepairSource);
         }
+        if let Probe::Access { of } = probe {
+            return secured::told(&self.files, of).map(ProbeOutput::Access);
+        }
         if let (Probe::Holders { paths }, Some(helper)) = (probe, &self.helper) {
             let found = holder::find(&self.files, &self.registry, helper, paths);
             return found.map(ProbeOutput::Holders);
@@ -146,6 +149,7 @@ impl Host for Live {
             }
             Setting::Start { .. }
             | Setting::Running { .. }
+            | Setting::Access { .. }
             | Setting::RealTimeProtection { .. } => change::current(self, setting),
         }
     }

@@ -93,6 +93,18 @@ impl OpenKey {
         open(root, below, path, access)
     }
 
+    /// Opens a key to ask or set who may do what with it, with the rights of whoever keeps or restores
+    /// backups where those of the key do not suffice; `None` if there is none.
+    pub(super) fn to_secure(path: &KeyPath, access: REG_SAM_FLAGS) -> Result<Option<OpenKey>> {
+        let (root, below) = rooted(path)?;
+        opened(root, below, path, access, &[0, REG_OPTION_BACKUP_RESTORE.0])
+    }
+
+    /// The handle, valid as long as this is.
+    pub(super) fn raw(&self) -> HKEY {
+        self.0
+    }
+
     /// Opens a key that is made if there is none.
     pub(super) fn made_at(path: &KeyPath, access: REG_SAM_FLAGS) -> Result<OpenKey> {
         const OP: &str = "make key";
@@ -244,10 +256,20 @@ impl Drop for OpenKey {
 }
 
 fn open(root: HKEY, below: &str, path: &KeyPath, access: REG_SAM_FLAGS) -> Result<Option<OpenKey>> {
-    let below = name::units(below).into_iter().chain([0]).collect::<Vec<u16>>();
     // A program that may make backups may read what it has no rights to; others are refused as
     // before, and nobody writes so.
     let ways: &[u32] = if access == KEY_READ { &[0, REG_OPTION_BACKUP_RESTORE.0] } else { &[0] };
+    opened(root, below, path, access, ways)
+}
+
+fn opened(
+    root: HKEY,
+    below: &str,
+    path: &KeyPath,
+    access: REG_SAM_FLAGS,
+    ways: &[u32],
+) -> Result<Option<OpenKey>> {
+    let below = name::units(below).into_iter().chain([0]).collect::<Vec<u16>>();
     for &options in ways {
         let mut handle = HKEY::default();
         let below = PCWSTR(below.as_ptr());
