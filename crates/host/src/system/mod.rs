@@ -9,6 +9,7 @@ pub mod filters;
 pub mod hivelist;
 mod image;
 pub mod management;
+pub mod network;
 pub mod packages;
 pub mod pending;
 pub mod policy;
