@@ -21,6 +21,7 @@ pub mod registry_backup;
 pub mod repair;
 pub mod report;
 pub mod restore_point;
+pub mod resume;
 pub mod rule;
 pub mod shelf;
 pub mod timeline;

@@ -100,7 +100,10 @@ pub fn carry_out(
         return refuse(journal, why);
     }
     let repair = carry_on(host, journal, before, diagnose, watch)?;
-    guard::stand_down(host, watch);
+    // At the next start it looks whether the update is in.
+    if repair.outcome != Outcome::NeedsReboot {
+        guard::stand_down(host, watch);
+    }
     Ok(repair)
 }
 
@@ -230,7 +233,7 @@ fn builds_on(later: &Change, undo: &Change) -> bool {
     }
 }
 
-fn close(
+pub(crate) fn close(
     journal: &mut Journal<'_>,
     outcome: Outcome,
     verification: Option<Verification>,
@@ -250,7 +253,7 @@ fn unfinished(source: JournalError) -> Interrupted {
 
 /// Whether the update was tried again; if that waits for a restart, nothing is shown yet, and there
 /// is nothing to be taken back for.
-fn was_retried(journal: &Journal<'_>) -> bool {
+pub(crate) fn was_retried(journal: &Journal<'_>) -> bool {
     let replay = journal.replay();
     !(0..).zip(&replay.steps).any(|(step, it)| {
         matches!(it.change, Change::Run(Tool::RetryUpdate { .. }))
@@ -258,7 +261,7 @@ fn was_retried(journal: &Journal<'_>) -> bool {
     })
 }
 
-fn retried(journal: &Journal<'_>) -> Option<String> {
+pub(crate) fn retried(journal: &Journal<'_>) -> Option<String> {
     journal.replay().steps.iter().find_map(|it| match &it.change {
         Change::Run(Tool::RetryUpdate { kb }) => kb.clone(),
         _ => None,

@@ -1,7 +1,7 @@
 //! `unwedge fix`: makes the plan true, proves it, or takes everything back.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -266,12 +266,23 @@ pub(crate) fn finish(
     let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
         teller.tell(it)
     })?;
+    ended(consent, repair, chart, &volume.path, before.verdict)
+}
+
+/// Tells how a repair of an earlier run ended.
+pub(crate) fn ended(
+    consent: Consent,
+    repair: Repair,
+    chart: &Chart,
+    journal: &Path,
+    before: Verdict,
+) -> anyhow::Result<Exit> {
     let exit = exit(&repair);
     if consent.json {
-        let journal = Some(volume.path.display().to_string());
-        report(before.verdict, &[Attempt { plan: None, repair: Some(repair), journal }], exit)?;
+        let journal = Some(journal.display().to_string());
+        report(before, &[Attempt { plan: None, repair: Some(repair), journal }], exit)?;
     } else {
-        render::show(&render::repair::text(&repair, &chart.argument, &volume.path));
+        render::show(&render::repair::text(&repair, &chart.argument, journal));
     }
     Ok(exit)
 }

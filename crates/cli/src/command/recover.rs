@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use unwedge_engine::guard;
+use unwedge_engine::journal::Journal;
+use unwedge_engine::report::Verdict;
+use unwedge_engine::resume::Resumed;
+use unwedge_engine::shelf::Volume;
+use unwedge_engine::{guard, resume};
 
-use super::fix::{Consent, finish, lock};
+use super::fix::{Consent, ended, finish, lock};
 use super::undo;
 use crate::exit::Exit;
-use crate::machine::named;
+use crate::machine::{Chart, Patient, diagnosed, named};
 use crate::render::{self, progress::Teller};
 
 /// Ends a repair that was interrupted by a crash or a power cut: takes it back, or completes it
@@ -48,12 +52,41 @@ pub(crate) fn run(args: &RecoverArgs) -> anyhow::Result<Exit> {
         return nothing();
     }
     let Some(_lock) = lock(&chart.shelf)? else { return Ok(Exit::Refused) };
-    let interrupted = chart.shelf.volumes()?.pop().filter(|it| it.replay.closed.is_none());
-    let Some(volume) = interrupted else { return nothing() };
-    let mut patient = named.patient()?;
     let consent = Consent { is_given: args.yes || args.silent, json: args.json };
+    let volume = match chart.shelf.volumes()?.pop() {
+        Some(volume) if resume::waits(&volume.replay) => {
+            return looked_again(consent, &mut named.patient()?, &chart, volume);
+        }
+        Some(volume) if volume.replay.closed.is_none() => volume,
+        Some(_) | None => return nothing(),
+    };
+    let mut patient = named.patient()?;
     match args.complete {
         true => finish(consent, &mut patient, &chart, volume),
         false => undo::whole(consent, &mut patient, &volume),
+    }
+}
+
+/// After the restart a repair waited for: says whether the update is in.
+fn looked_again(
+    consent: Consent,
+    patient: &mut Patient,
+    chart: &Chart,
+    volume: Volume,
+) -> anyhow::Result<Exit> {
+    render::keep(&volume.path.with_extension("log"))?;
+    let mut store = volume.store()?;
+    let mut journal = Journal::resume(&mut store, volume.replay);
+    let mut teller = Teller::new();
+    let resumed = resume::after_restart(patient.host_mut(), &mut journal, &diagnosed, &mut |it| {
+        teller.tell(it)
+    })?;
+    match resumed {
+        Resumed::StillWaits => {
+            render::say(&format!("The repair of {} waits for a restart of Windows.", chart.name));
+            Ok(Exit::NeedsRestart)
+        }
+        // It failed when the repair began, or there would have been none.
+        Resumed::Ended(repair) => ended(consent, *repair, chart, &volume.path, Verdict::Failing),
     }
 }

@@ -69,8 +69,8 @@ fn ending(repair: &Repair) -> (&'static str, String) {
         ),
         (Outcome::NeedsReboot, _) | (Outcome::Repaired, Some(Proven::AfterRestart)) => (
             "Repaired, restart needed",
-            "The update was tried again and is completed when Windows restarts. Restart the PC, \
-             then run `unwedge diagnose` to see that it went through."
+            "The update was tried again and is completed when Windows restarts. Restart the PC; \
+             `unwedge recover` then tells whether it went through, and takes the repair back if not."
                 .into(),
         ),
         (Outcome::Repaired, Some(Proven::NotShown | Proven::StillFailing) | None) => (
