@@ -8,6 +8,7 @@ pub(crate) mod diagnose;
 pub(crate) mod explain;
 pub(crate) mod fix;
 pub(crate) mod history;
+pub(crate) mod noted;
 pub(crate) mod plan;
 pub(crate) mod recover;
 pub(crate) mod timeline;
@@ -16,6 +17,7 @@ pub(crate) mod watch;
 pub(crate) mod who;
 
 use crate::exit::Exit;
+use noted::{Deed, noted};
 
 /// The commands, in the order in which a person meets them.
 #[derive(Debug, clap::Subcommand)]
@@ -45,6 +47,12 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Watch(args) => watch::run(&args),
         Command::Who(args) => who::run(&args),
         Command::Plan(args) => plan::run(args),
+        // Nothing named is this PC: only that has a log to write to.
+        Command::Fix(args) if args.pc.is_none() && !args.dry_run => {
+            noted(Deed::Fix, fix::run(args))
+        }
+        Command::Undo(args) if args.what.is_none() => noted(Deed::Undo, undo::run(&args)),
+        Command::Recover(args) if args.pc.is_none() => noted(Deed::Recover, recover::run(&args)),
         Command::Fix(args) => fix::run(args),
         Command::Undo(args) => undo::run(&args),
         Command::Recover(args) => recover::run(&args),

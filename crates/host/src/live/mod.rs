@@ -22,6 +22,8 @@ mod disk;
 #[cfg(windows)]
 mod event;
 #[cfg(windows)]
+mod event_source;
+#[cfg(windows)]
 mod evidence;
 #[cfg(windows)]
 mod facts;
@@ -59,6 +61,7 @@ mod restore_point;
 mod retry;
 #[cfg(any(windows, test))]
 mod returned;
+pub mod said;
 #[cfg(windows)]
 mod secured;
 #[cfg(windows)]
