@@ -127,11 +127,11 @@ impl fmt::Display for Securable {
 }
 
 impl Descriptor {
-    /// Without what was inherited: all that is set on the thing itself.
+    /// Without owner and what was inherited: all that is ever set on the thing itself.
     #[must_use]
     pub fn explicit(&self) -> Descriptor {
         let own = self.entries.iter().filter(|it| it.flags & INHERITED == 0);
-        Descriptor { entries: own.cloned().collect(), ..self.clone() }
+        Descriptor { owner: None, is_protected: self.is_protected, entries: own.cloned().collect() }
     }
 
     /// The rights that a program has which runs under all these SIDs; `None` if an entry of another

@@ -351,9 +351,8 @@ fn who_may_do_what_is_set_and_put_back_and_what_is_inherited_stays() {
         Securable::Service(ServiceName::new("WUAUSERV")),
     ];
     for of in things {
-        let access = "D:(A;;0x1;;;S-1-5-32-545)".parse().unwrap();
+        let access: Descriptor = "D:(A;;0x1;;;S-1-5-32-545)".parse().unwrap();
         let owner = probe::access(&pc(), &of).unwrap().unwrap().owner;
-        let access = Descriptor { owner: owner.clone(), ..access };
         let change = Change::Assign(Setting::Access { of: of.clone(), access });
         applies_and_reverts(&mut pc(), &change, Fixture::text_without_clock);
         let seen = |it: &Overlay<Fixture>| probe::access(it, &of).unwrap().unwrap().to_string();

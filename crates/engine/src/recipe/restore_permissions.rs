@@ -268,7 +268,7 @@ mod tests {
             "O:SYD:AI(D;OICI;FA;;;SY)(A;;FR;;;LG)(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)",
         )
         .unwrap();
-        assert_eq!(access, "O:S-1-5-18D:(A;;0x120089;;;LG)");
+        assert_eq!(access, "D:(A;;0x120089;;;LG)");
         assert!(why.contains("SYSTEM is denied"), "{why}");
     }
 

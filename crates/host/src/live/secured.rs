@@ -82,7 +82,7 @@ pub(super) fn assign(files: &Files, of: &Securable, wanted: &Descriptor) -> Resu
     about::give_back_rights();
     let open = opened(OP, files, of, READ_CONTROL.0 | WRITE_DAC.0)?;
     let open = open.ok_or_else(|| HostError::win32(OP, of, ERROR_FILE_NOT_FOUND.0))?;
-    let text = HSTRING::from(Descriptor { owner: None, ..wanted.explicit() }.to_string());
+    let text = HSTRING::from(wanted.explicit().to_string());
     let mut made = Owned(PSECURITY_DESCRIPTOR::default());
     // SAFETY: the text lives as long as the call; what it makes is let go with its owner.
     unsafe {
