@@ -355,6 +355,10 @@ impl<H: Host> Host for Overlay<H> {
                 }
                 Ok(ProbeOutput::Security(security))
             }
+            Probe::Signature { path } => match self.origin(path) {
+                Some(path) => self.below.probe(&Probe::Signature { path }),
+                None => Err(HostError::win32("ask who signed", path, 2)),
+            },
             Probe::Pending
             | Probe::FreeSpace
             | Probe::Store

@@ -5,6 +5,7 @@ mod event;
 mod filter;
 mod holder;
 mod security;
+mod signature;
 mod storage;
 mod store;
 mod task;
@@ -23,6 +24,7 @@ pub use security::{
     Defender, Freshness, ProductKind, ProductState, Security, SecurityProduct, Switch,
     exclusions_told,
 };
+pub use signature::{Signature, SignatureKind, Signer, Standing};
 pub use storage::{
     Disks, Drive, DriveHealth, Encryption, RestorePoint, Space, Volume, moment_of_wmi,
 };
@@ -77,6 +79,11 @@ pub enum Probe {
         /// The thing.
         of: Securable,
     },
+    /// Who signed a program?
+    Signature {
+        /// Its file.
+        path: WinPath,
+    },
     /// Which events does the log hold that are asked for?
     Events(EventQuery),
 }
@@ -104,6 +111,7 @@ pub enum ProbeOutput {
     Store(StoreHealth),
     RepairSource(Option<SourceContent>),
     Access(Option<Descriptor>),
+    Signature(Signature),
     Events(Events),
 }
 
@@ -297,6 +305,15 @@ pub fn access(host: &(impl Host + ?Sized), of: &Securable) -> Result<Option<Desc
     match host.probe(&Probe::Access { of: of.clone() })? {
         ProbeOutput::Access(it) => Ok(it),
         other => Err(mismatch("who may do what", &other)),
+    }
+}
+
+/// Asks who signed a program. That nobody did is an answer; a file that is not there, or of which
+/// Windows cannot tell, is an error.
+pub fn signature(host: &dyn Host, path: &WinPath) -> Result<Signature> {
+    match host.probe(&Probe::Signature { path: path.clone() })? {
+        ProbeOutput::Signature(it) => Ok(it),
+        other => Err(mismatch("a signature", &other)),
     }
 }
 

@@ -23,7 +23,10 @@ pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutpu
         Probe::Events(query) => event::ask(query).map(ProbeOutput::Events),
         Probe::Processes => process::all().map(ProbeOutput::Processes),
         Probe::Store => store::health().map(ProbeOutput::Store),
-        Probe::FreeSpace | Probe::Holders { .. } | Probe::RepairSource { .. } => return None,
-        Probe::Access { .. } => return None,
+        Probe::FreeSpace
+        | Probe::Holders { .. }
+        | Probe::RepairSource { .. }
+        | Probe::Access { .. }
+        | Probe::Signature { .. } => return None,
     })
 }
