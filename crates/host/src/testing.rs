@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{
     About, Change, Entry, Evidence, Host, HostError, HostErrorKind, HostMut, Key, KeyPath, Probe,
-    ProbeOutput, ReadSeek, Result, Service, ServiceName, Setting, WinPath,
+    ProbeOutput, ReadSeek, Result, Service, ServiceName, Setting, WinPath, probe,
 };
 
 /// What a test knows about the host it hands to [`conforms`].
@@ -29,6 +29,18 @@ pub fn conforms(host: &dyn Host, known: &Known<'_>) {
     assert!(!host.exists(&absent).expect("absence is an answer"));
     assert_eq!(host.list(&absent).expect("absence is an answer"), None);
     listing_agrees_with_reading(host, &folder);
+    signatures_are_told_or_not_known(host, known);
+}
+
+/// That a file is not signed is an answer about a file that is there, and about no other.
+fn signatures_are_told_or_not_known(host: &dyn Host, known: &Known<'_>) {
+    let ask = |path: &str| probe::signature(host, &WinPath::new(path));
+    let [missing, unknown] = [known.absent, known.unknown].map(ask);
+    assert_eq!(missing.expect_err("nobody signed what is absent").kind, HostErrorKind::Win32(2));
+    let unknown = unknown.expect_err("what is not known is an error, never unsigned");
+    assert_eq!(unknown.kind, HostErrorKind::NotCollected);
+    let [told, other_case] = [known.file.to_owned(), known.file.to_uppercase()].map(|it| ask(&it));
+    assert_eq!(told.ok(), other_case.ok(), "names are compared without case");
 }
 
 /// The part of the contract that evidence can keep too, which knows of no absence: `file` is there,

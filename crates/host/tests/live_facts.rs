@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use unwedge_host::live::Live;
-use unwedge_host::probe::{self, EventQuery, Part, Probe};
-use unwedge_host::{Host, HostErrorKind};
+use unwedge_host::probe::{self, EventQuery, Part, Probe, Standing};
+use unwedge_host::{Host, HostErrorKind, WinPath};
 
 /// Longer than any limit that is set for one question.
 const LONGEST: Duration = Duration::from_secs(100);
@@ -54,6 +54,34 @@ fn every_question_is_answered_or_refused_in_time() {
         let told = format!("{question:?} in {:?}: {answer:?}", begin.elapsed());
         writeln!(std::io::stderr(), "{told}").unwrap();
     }
+}
+
+#[test]
+fn who_signed_a_program_is_told_and_nothing_is_made_for_it() {
+    let pc = Live::open().unwrap();
+    let catalogs = WinPath::new(r"C:\Windows\System32\CatRoot");
+    let before = pc.list(&catalogs).map_err(|error| error.kind);
+    let folder = tempfile::tempdir().unwrap();
+    // No kind of file that can carry a signature, and a program that nobody signed: this one.
+    let text = folder.path().join("a.txt");
+    std::fs::write(&text, "text").unwrap();
+    let own = std::env::current_exe().unwrap();
+    for path in [text, own].map(|it| WinPath::new(it.to_str().unwrap())) {
+        let told = probe::signature(&pc, &path).map_err(|error| error.kind);
+        assert!(is_told(&told), "{path}: {told:?}");
+        writeln!(std::io::stderr(), "{path}: {told:?}").unwrap();
+        if let Ok(signature) = told {
+            assert_eq!((signature.standing, signature.by), (Standing::Unsigned, None), "{path}");
+        }
+    }
+    let system = WinPath::new(r"C:\Windows\System32\kernel32.dll");
+    let told = probe::signature(&pc, &system).map_err(|error| error.kind);
+    assert!(is_told(&told), "{told:?}");
+    writeln!(std::io::stderr(), "{system}: {told:?}").unwrap();
+    if let Ok(Some(by)) = told.map(|it| it.by) {
+        assert!(by.is_microsoft, "{by:?}");
+    }
+    assert_eq!(pc.list(&catalogs).map_err(|error| error.kind), before);
 }
 
 #[test]

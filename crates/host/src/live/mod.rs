@@ -68,6 +68,10 @@ mod secured;
 mod security;
 #[cfg(windows)]
 mod service;
+#[cfg(windows)]
+mod signature;
+#[cfg(windows)]
+mod signer;
 pub mod start;
 pub mod state;
 #[cfg(any(windows, test))]
@@ -78,6 +82,8 @@ mod stored;
 mod task;
 #[cfg(windows)]
 mod update_agent;
+#[cfg(any(windows, test))]
+mod verdict;
 #[cfg(windows)]
 mod wait;
 #[cfg(windows)]

@@ -10,10 +10,13 @@ use super::file::Files;
 use super::refusal::refused;
 use super::registry::Registry;
 use super::service::{self, Needed};
-use super::{about, apply, evidence, facts, holder, name, secured, start, store, watchdog};
+use super::{
+    about, apply, evidence, facts, holder, name, secured, signature, start, store, watchdog,
+};
 use crate::{
-    About, Change, Entry, Evidence, Host, HostError, HostMut, Key, KeyPath, Probe, ProbeOutput,
-    ReadSeek, RegistryGap, Result, Service, ServiceName, Setting, Watch, WinPath, change,
+    About, Change, Entry, Evidence, Host, HostError, HostErrorKind, HostMut, Key, KeyPath, Probe,
+    ProbeOutput, ReadSeek, RegistryGap, Result, RunState, Service, ServiceName, Setting, Watch,
+    WinPath, change,
 };
 
 /// The PC this program runs on.
@@ -47,6 +50,18 @@ impl Live {
     #[must_use]
     pub fn with_helper(self, helper: holder::Helper) -> Live {
         Live { helper: Some(helper), ..self }
+    }
+
+    /// Why the service that knows which catalog lists a file is not to be asked: to ask it while it
+    /// does not run may start it.
+    fn why_no_catalogs(&self) -> Option<HostErrorKind> {
+        const ERROR_SERVICE_NOT_ACTIVE: u32 = 1062;
+        match self.service(&ServiceName::new("CryptSvc")) {
+            Ok(Some(it)) if it.state == RunState::Running => None,
+            Ok(Some(_)) => Some(HostErrorKind::Win32(ERROR_SERVICE_NOT_ACTIVE)),
+            Ok(None) => Some(HostErrorKind::Absent),
+            Err(error) => Some(error.kind),
+        }
     }
 
     fn free_bytes(&self) -> Result<u64> {
@@ -119,6 +134,10 @@ impl Host for Live {
         }
         if let Probe::Access { of } = probe {
             return secured::told(&self.files, of).map(ProbeOutput::Access);
+        }
+        if let Probe::Signature { path } = probe {
+            let signature = signature::read(&self.files, path, self.why_no_catalogs());
+            return signature.map(ProbeOutput::Signature);
         }
         if let (Probe::Holders { paths }, Some(helper)) = (probe, &self.helper) {
             let found = holder::find(&self.files, &self.registry, helper, paths);
