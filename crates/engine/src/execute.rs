@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use unwedge_host::probe::{self, PendingWork};
-use unwedge_host::{Advance, Change, Host, HostError, HostErrorKind, HostMut, Tool};
+use unwedge_host::{Advance, Change, Host, HostError, HostErrorKind, HostMut, Setting, Tool};
 
 use crate::journal::{Event, Journal, JournalError, JournalStep, Outcome, Replay, StepState};
 
@@ -227,7 +227,7 @@ fn waits_for_restart(host: &dyn Host, replay: &Replay, step: u32) -> bool {
         && probe::pending(host).is_ok_and(|it| it.restart == Some(true))
 }
 
-fn note(
+pub(crate) fn note(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
     event: Event,
@@ -295,7 +295,7 @@ fn make(
 }
 
 /// Tells of what happens whether or not somebody would rather stop.
-fn tell(watch: &mut Watcher<'_>, progress: Progress) {
+pub(crate) fn tell(watch: &mut Watcher<'_>, progress: Progress) {
     let _ = watch(progress);
 }
 
@@ -317,7 +317,7 @@ fn is_servicing(change: &Change) -> bool {
 
 /// Looks whether it is so; `false` is a change that cannot be taken back and of which nobody can
 /// tell.
-fn read_back(host: &dyn Host, change: &Change) -> Result<bool, HostError> {
+pub(crate) fn read_back(host: &dyn Host, change: &Change) -> Result<bool, HostError> {
     match change.holds(host) {
         Ok(true) => Ok(true),
         Ok(false) => Err(HostError {
@@ -435,7 +435,10 @@ pub fn what_stays(change: &Change) -> String {
             "what Windows Update installed stays installed".to_owned()
         }
         Change::Run(
-            Tool::WaitForExit { .. } | Tool::Discard { .. } | Tool::RestorePoint { .. },
+            Tool::WaitForExit { .. }
+            | Tool::Discard { .. }
+            | Tool::RestorePoint { .. }
+            | Tool::Restart { .. },
         ) => change.to_string(),
         Change::Run(Tool::ScanStore) => change.to_string(),
         Change::Run(Tool::RepairStore { .. }) => {
@@ -477,10 +480,10 @@ fn undo_one(
     }
 }
 
-fn take_back(host: &mut dyn HostMut, undo: &Change) -> Result<(), HostError> {
+pub(crate) fn take_back(host: &mut dyn HostMut, undo: &Change) -> Result<(), HostError> {
     let mut last = Ok(());
     for _ in 0..UNDO_ATTEMPTS {
-        if undo.holds(host).unwrap_or(false) {
+        if undo.holds(host).unwrap_or(false) || is_gone(host, undo) {
             return Ok(());
         }
         last = host.apply(undo).and_then(|()| read_back(host, undo)).map(|_| ());
@@ -491,6 +494,21 @@ fn take_back(host: &mut dyn HostMut, undo: &Change) -> Result<(), HostError> {
         }
     }
     last
+}
+
+/// Whether the thing that would be put back is known not to be there any more: whoever took it off the
+/// PC meanwhile took its settings with it.
+pub(crate) fn is_gone(host: &dyn Host, undo: &Change) -> bool {
+    const FILE_NOT_FOUND: HostErrorKind = HostErrorKind::Win32(2);
+    match undo {
+        Change::Assign(Setting::Start { service, .. } | Setting::Running { service, .. }) => {
+            matches!(host.service(service), Ok(None))
+        }
+        Change::Assign(task @ Setting::Task { .. }) => {
+            host.current(task).is_err_and(|it| it.kind == FILE_NOT_FOUND)
+        }
+        _ => false,
+    }
 }
 
 /// The disk is full or gone. Every undo is durable already, and undoing is idempotent, so it is

@@ -57,6 +57,13 @@ pub enum Setting {
         /// Its entries, none of them inherited.
         access: Descriptor,
     },
+    /// Whether a scheduled task may run, as its own switch in Task Scheduler says.
+    Task {
+        /// Its name with its folders, such as `\Vault\Check`.
+        path: String,
+        /// Whether it may.
+        enabled: bool,
+    },
     /// Whether Windows itself ends a repair that was cut off: a scheduled task that looks for one
     /// at the next start, and after a while.
     Watchdog {
@@ -139,6 +146,12 @@ pub enum Tool {
     /// Lets Windows compare its protected files with the component store and replace those that
     /// differ (`sfc /scannow`).
     CheckFiles,
+    /// Restarts Windows, as its own menu would: programs are asked to close. On a PC that is running
+    /// this program ends with it.
+    Restart {
+        /// Why, in plain words, for whoever sits in front of it.
+        reason: String,
+    },
     /// Makes a restore point. It changes nothing of the PC, and Windows drops it in time.
     RestorePoint {
         /// Its name.
@@ -177,7 +190,8 @@ impl Tool {
         match self {
             Tool::RetryUpdate { .. } | Tool::AskToClose { .. } | Tool::Discard { .. } => true,
             Tool::RepairStore { .. } | Tool::CheckFiles => true,
-            Tool::WaitForExit { .. } | Tool::ScanStore | Tool::RestorePoint { .. } => false,
+            Tool::WaitForExit { .. } | Tool::ScanStore => false,
+            Tool::RestorePoint { .. } | Tool::Restart { .. } => false,
         }
     }
 }
@@ -203,6 +217,7 @@ impl Setting {
             Setting::RealTimeProtection { .. } => "real-time protection".to_owned(),
             Setting::Exclusion { path, .. } => format!("exclusion of {}", path.folded()),
             Setting::Access { of, .. } => format!("access to {}", of.folded()),
+            Setting::Task { path, .. } => format!("task {}", path.to_lowercase()),
             Setting::Watchdog { .. } => "watchdog".to_owned(),
         }
     }
@@ -217,6 +232,7 @@ impl Setting {
             | Setting::Start { .. }
             | Setting::Running { .. }
             | Setting::Access { .. }
+            | Setting::Task { .. }
             | Setting::Watchdog { .. } => false,
         }
     }
@@ -279,6 +295,10 @@ impl Change {
             }
             Change::Run(Tool::CheckFiles) => {
                 Err(HostError::not_collected("tell", "the last check of system files"))
+            }
+            // Whether it was this one that was asked for, a start does not say.
+            Change::Run(Tool::Restart { .. }) => {
+                Err(HostError::not_collected("tell", "the last restart"))
             }
             Change::Run(Tool::AskToClose { pid, image } | Tool::WaitForExit { pid, image, .. }) => {
                 let processes = probe::processes(host)?;
@@ -351,6 +371,14 @@ pub fn current(host: &(impl Host + ?Sized), setting: &Setting) -> Result<Setting
                 kind: HostErrorKind::Win32(2),
             })?;
             Setting::Access { of: of.clone(), access: access.explicit() }
+        }
+        Setting::Task { path, .. } => {
+            let all = crate::system::tasks::read(&host).found;
+            let task = all.into_iter().find(|it| it.path.eq_ignore_ascii_case(path));
+            let task = task.ok_or_else(|| HostError::win32("find task", path, 2))?;
+            let disabled = task.is_disabled();
+            let disabled = disabled.ok_or_else(|| HostError::not_collected("ask for", path))?;
+            Setting::Task { path: path.clone(), enabled: !disabled }
         }
         // Only a host that can have one knows.
         Setting::Watchdog { .. } => return Err(HostError::not_collected("ask for", "a watchdog")),
@@ -437,6 +465,13 @@ impl fmt::Display for Change {
             Change::Run(Tool::WaitForExit { pid, image, .. }) => {
                 write!(f, "wait for {image} (process {pid}) to end")
             }
+            Change::Assign(Setting::Task { path, enabled: true }) => {
+                write!(f, "let the scheduled task {path} run again")
+            }
+            Change::Assign(Setting::Task { path, enabled: false }) => {
+                write!(f, "switch the scheduled task {path} off")
+            }
+            Change::Run(Tool::Restart { reason }) => write!(f, "restart Windows: {reason}"),
             Change::Run(Tool::ScanStore) => {
                 f.write_str("let Windows search its component store for damage")
             }

@@ -153,6 +153,7 @@ impl<H: Host> Overlay<H> {
                 | Setting::Start { .. }
                 | Setting::Running { .. }
                 | Setting::Access { .. }
+                | Setting::Task { .. }
                 | Setting::Watchdog { .. } => {}
             }
         }
@@ -237,6 +238,7 @@ impl<H: Host> Host for Overlay<H> {
                 | Setting::RealTimeProtection { .. }
                 | Setting::Exclusion { .. }
                 | Setting::Access { .. }
+                | Setting::Task { .. }
                 | Setting::Watchdog { .. } => {}
             }
         }
@@ -258,6 +260,7 @@ impl<H: Host> Host for Overlay<H> {
                 | Setting::RealTimeProtection { .. }
                 | Setting::Exclusion { .. }
                 | Setting::Access { .. }
+                | Setting::Task { .. }
                 | Setting::Watchdog { .. } => {}
             }
         }
@@ -266,8 +269,8 @@ impl<H: Host> Host for Overlay<H> {
 
     fn current(&self, setting: &Setting) -> Result<Setting> {
         match (setting, self.settings.get(&setting.subject())) {
-            (Setting::Watchdog { .. }, Some(known)) => Ok(known.clone()),
-            (Setting::Watchdog { .. }, None) => self.below.current(setting),
+            (Setting::Watchdog { .. } | Setting::Task { .. }, Some(known)) => Ok(known.clone()),
+            (Setting::Watchdog { .. } | Setting::Task { .. }, None) => self.below.current(setting),
             _ => change::current(self, setting),
         }
     }
@@ -365,6 +368,8 @@ impl<H: Host> Host for Overlay<H> {
             | Probe::RepairSource { .. }
             | Probe::Filters
             | Probe::UpdateAgent
+            | Probe::ServiceNames
+            | Probe::Boot
             | Probe::Tasks
             | Probe::Disks
             | Probe::Power
@@ -387,7 +392,7 @@ impl<H: Host> HostMut for Overlay<H> {
                     Setting::Value { key, .. } => {
                         self.key(key)?;
                     }
-                    Setting::Watchdog { .. } | Setting::Access { .. } => {
+                    Setting::Watchdog { .. } | Setting::Access { .. } | Setting::Task { .. } => {
                         self.current(setting)?;
                     }
                     Setting::RealTimeProtection { .. } | Setting::Exclusion { .. } => {
@@ -412,7 +417,7 @@ impl<H: Host> HostMut for Overlay<H> {
                 self.installed.push(kb.clone());
                 Ok(())
             }
-            Change::Run(Tool::ScanStore | Tool::CheckFiles) => Ok(()),
+            Change::Run(Tool::ScanStore | Tool::CheckFiles | Tool::Restart { .. }) => Ok(()),
             Change::Run(Tool::RepairStore { source, .. }) => self.repair_store(source.as_ref()),
             Change::Run(Tool::RestorePoint { name, .. }) => {
                 self.restore_points.push(name.clone());

@@ -1,6 +1,7 @@
 //! The closed set of read-only questions that are neither a file, a key nor a service.
 
 mod agent;
+mod boot;
 mod event;
 mod filter;
 mod holder;
@@ -15,6 +16,7 @@ pub use agent::{
     AutomaticUpdates, Deed, HistoryEntry, Result as DeedResult, UpdateAgent, UpdateService, kb_in,
     moment_of_days,
 };
+pub use boot::Boot;
 pub use event::{EventQuery, Events, Provider, query_text};
 pub use filter::{LoadedFilter, aggregate};
 pub use holder::{
@@ -55,6 +57,10 @@ pub enum Probe {
     Filters,
     /// What does the Windows Update Agent know: its history, its state, its services?
     UpdateAgent,
+    /// Which services and drivers are there?
+    ServiceNames,
+    /// Which start of Windows is this?
+    Boot,
     /// Which scheduled tasks are there, as their service tells?
     Tasks,
     /// What protects this PC, as Windows was told?
@@ -102,6 +108,8 @@ pub enum ProbeOutput {
     Processes(Vec<Process>),
     Filters(Vec<LoadedFilter>),
     UpdateAgent(Box<UpdateAgent>),
+    ServiceNames(Vec<ServiceName>),
+    Boot(Boot),
     Tasks(Vec<Task>),
     Security(Security),
     Disks(Disks),
@@ -233,6 +241,22 @@ pub fn update_agent(host: &dyn Host) -> Result<UpdateAgent> {
     match host.probe(&Probe::UpdateAgent)? {
         ProbeOutput::UpdateAgent(it) => Ok(*it),
         other => Err(mismatch("the Windows Update Agent", &other)),
+    }
+}
+
+/// Asks which services and drivers there are, by their short names.
+pub fn service_names(host: &dyn Host) -> Result<Vec<ServiceName>> {
+    match host.probe(&Probe::ServiceNames)? {
+        ProbeOutput::ServiceNames(it) => Ok(it),
+        other => Err(mismatch("the names of services", &other)),
+    }
+}
+
+/// Asks which start of Windows this is.
+pub fn boot(host: &dyn Host) -> Result<Boot> {
+    match host.probe(&Probe::Boot)? {
+        ProbeOutput::Boot(it) => Ok(it),
+        other => Err(mismatch("the start of Windows", &other)),
     }
 }
 

@@ -5,8 +5,9 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use windows::Win32::Foundation::{HANDLE, LUID};
 use windows::Win32::Security::{
     AdjustTokenPrivileges, GetTokenInformation, LUID_AND_ATTRIBUTES, LookupPrivilegeValueW,
-    SE_BACKUP_NAME, SE_DEBUG_NAME, SE_PRIVILEGE_ENABLED, SE_RESTORE_NAME, TOKEN_ACCESS_MASK,
-    TOKEN_ADJUST_PRIVILEGES, TOKEN_ELEVATION, TOKEN_PRIVILEGES, TOKEN_QUERY, TokenElevation,
+    SE_BACKUP_NAME, SE_DEBUG_NAME, SE_PRIVILEGE_ENABLED, SE_RESTORE_NAME, SE_SHUTDOWN_NAME,
+    TOKEN_ACCESS_MASK, TOKEN_ADJUST_PRIVILEGES, TOKEN_ELEVATION, TOKEN_PRIVILEGES, TOKEN_QUERY,
+    TokenElevation,
 };
 use windows::Win32::System::SystemInformation::{GetSystemWindowsDirectoryW, OSVERSIONINFOW};
 use windows::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
@@ -52,6 +53,11 @@ pub(super) fn read_as_backup() {
 /// Lets this program give back rights as whoever restores a backup may: without owning the thing.
 pub(super) fn give_back_rights() {
     use_privilege(SE_RESTORE_NAME);
+}
+
+/// Lets this program restart Windows, where its user may.
+pub(super) fn may_restart() {
+    use_privilege(SE_SHUTDOWN_NAME);
 }
 
 /// Lets this process look into those of others, where its user may.

@@ -16,7 +16,9 @@ use super::name;
 use super::pc::Live;
 use super::refusal::refused;
 use super::registry::OpenKey;
-use super::{close, control, restore_point, retry, secured, security, store, wait, watchdog};
+use super::{
+    close, control, restart, restore_point, retry, secured, security, store, task, wait, watchdog,
+};
 use crate::change::{is_moved_aside, known_service};
 use crate::{
     Change, Data, Host, HostError, HostErrorKind, KeyPath, Result, RunState, Securable, Service,
@@ -57,6 +59,7 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
             }
             secured::assign(&pc.files, of, access)
         }
+        Change::Assign(Setting::Task { path, enabled }) => task::switch(path, *enabled),
         Change::Assign(Setting::Watchdog { present: true }) => watchdog::register(),
         Change::Assign(Setting::Watchdog { present: false }) => watchdog::take_away(),
         Change::Move { from, to } => move_aside(pc, from, to),
@@ -67,6 +70,7 @@ pub(super) fn apply(pc: &Live, change: &Change, watch: &mut Watch<'_>) -> Result
             move_aside(pc, from, to)
         }
         Change::Run(Tool::RestorePoint { name, .. }) => restore_point::make(name),
+        Change::Run(Tool::Restart { reason }) => restart::now(reason),
         Change::Run(Tool::Discard { path }) => discard(pc, path),
         Change::Run(Tool::WaitForExit { seconds, .. }) => {
             wait::until_true(pc, change, Duration::from_secs((*seconds).into()), watch)

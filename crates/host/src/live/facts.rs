@@ -1,10 +1,11 @@
 //! Which part of Windows answers which question.
 
 use super::{
-    disk, event, filter, management, pending, power, process, restore_point, security, store, task,
-    update_agent,
+    disk, event, filter, management, pending, power, process, restart, restore_point, security,
+    store, task, update_agent,
 };
 use crate::probe::{Probe, ProbeOutput};
+use crate::system::services;
 use crate::{Host, Result};
 
 /// Answers a question; `None` if it is not one of these.
@@ -14,6 +15,8 @@ pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutpu
         Probe::Updates => update_agent::updates().map(ProbeOutput::Updates),
         Probe::Filters => filter::loaded().map(ProbeOutput::Filters),
         Probe::UpdateAgent => Ok(ProbeOutput::UpdateAgent(Box::new(update_agent::tell()))),
+        Probe::ServiceNames => services::listed(host).map(ProbeOutput::ServiceNames),
+        Probe::Boot => restart::boot().map(ProbeOutput::Boot),
         Probe::Tasks => task::list().map(ProbeOutput::Tasks),
         Probe::Security => Ok(ProbeOutput::Security(security::tell())),
         Probe::Disks => Ok(ProbeOutput::Disks(disk::tell())),

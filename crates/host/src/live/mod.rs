@@ -56,6 +56,8 @@ mod refusal;
 #[cfg(windows)]
 mod registry;
 #[cfg(windows)]
+mod restart;
+#[cfg(windows)]
 mod restore_point;
 #[cfg(any(windows, test))]
 mod retry;

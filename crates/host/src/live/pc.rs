@@ -169,6 +169,7 @@ impl Host for Live {
             Setting::Start { .. }
             | Setting::Running { .. }
             | Setting::Access { .. }
+            | Setting::Task { .. }
             | Setting::RealTimeProtection { .. } => change::current(self, setting),
         }
     }

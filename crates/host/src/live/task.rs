@@ -24,6 +24,26 @@ pub(super) fn list() -> Result<Vec<Task>> {
     com::ask("ask", SUBJECT, LIMIT, ask).wait()
 }
 
+/// Switches a task on or off, as its own switch in Task Scheduler does.
+pub(super) fn switch(path: &str, enabled: bool) -> Result<()> {
+    let subject = path.to_owned();
+    com::ask("switch", SUBJECT, LIMIT, move || {
+        let service: ITaskService = com::create(SUBJECT, &TaskScheduler)?;
+        let none = VARIANT::default();
+        // SAFETY: empty values stand for this PC and this user and live as long as the call.
+        told(unsafe { service.Connect(&none, &none, &none, &none) })?;
+        // SAFETY: the path lives as long as the call.
+        let root = told(unsafe { service.GetFolder(&BSTR::from("\\")) })?;
+        // SAFETY: the path lives as long as the call.
+        let task = unsafe { root.GetTask(&BSTR::from(subject.as_str())) };
+        let task = task.map_err(|error| refused("find task", &subject, &error))?;
+        // SAFETY: a truth value is given to the call.
+        unsafe { task.SetEnabled(enabled.into()) }
+            .map_err(|error| refused("switch task", &subject, &error))
+    })
+    .wait()
+}
+
 fn ask() -> Result<Vec<Task>> {
     let service: ITaskService = com::create(SUBJECT, &TaskScheduler)?;
     let none = VARIANT::default();

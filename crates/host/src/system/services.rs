@@ -1,7 +1,9 @@
 //! Services and drivers as they are set up.
 
 use super::{Inquiry, Reading, image_file};
-use crate::{Host, Key, ServiceName, StartType, WinPath};
+use crate::{
+    Host, HostError, HostErrorKind, Key, KeyPath, Result, ServiceName, StartType, WinPath, probe,
+};
 
 pub(super) const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
 
@@ -55,6 +57,22 @@ pub enum ErrorControl {
     Normal,
     Severe,
     Critical,
+}
+
+/// The short names of all services and drivers: from the host if it can list them, else as the registry
+/// holds them.
+pub fn names(host: &dyn Host) -> Result<Vec<ServiceName>> {
+    match probe::service_names(host) {
+        Err(error) if error.kind == HostErrorKind::NotCollected => listed(host),
+        told => told,
+    }
+}
+
+/// Their names as the registry holds them.
+pub(crate) fn listed(host: &dyn Host) -> Result<Vec<ServiceName>> {
+    let key = host.key(&KeyPath::new(SERVICES))?;
+    let key = key.ok_or_else(|| HostError::not_collected("list services of", SERVICES))?;
+    Ok(key.subkeys.iter().map(|it| ServiceName::new(it)).collect())
 }
 
 /// Reads every service and driver.

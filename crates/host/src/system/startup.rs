@@ -94,6 +94,27 @@ pub fn read(host: &dyn Host) -> Reading<Startup> {
     inquiry.done(found)
 }
 
+/// Where Task Manager switches an entry of a Run key off; `None` for what runs once and goes by itself.
+#[must_use]
+pub fn approved_key(run: &str) -> Option<&'static str> {
+    let at = RUN.iter().position(|it| *it == run)?;
+    // In the order of `RUN`: of 64 bits, once, of 32 bits, once, of the user, once.
+    [Some(APPROVED[0]), None, Some(APPROVED[1]), None, Some(APPROVED[3]), None][at]
+}
+
+/// The folder whose files are opened at every sign-in of anybody, and where Task Manager switches
+/// them off, by their names.
+pub const FOLDER: (&str, &str) =
+    (r"C:\ProgramData\Microsoft\Windows\Start Menu\Programs\StartUp", APPROVED[2]);
+
+/// What Task Manager writes for an entry that is switched off at `now`, in units of 100 ns since 1601.
+#[must_use]
+pub fn switched_off(now: u64) -> Vec<u8> {
+    let mut bytes = vec![3, 0, 0, 0];
+    bytes.extend(now.to_le_bytes());
+    bytes
+}
+
 /// Twelve bytes: even numbers mean on, odd ones off, and the last eight are when that was. So it is
 /// observed everywhere; Microsoft does not document it.
 fn approval(key: &'static str, name: String, bytes: &[u8]) -> Option<Approval> {
