@@ -9,8 +9,12 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use unwedge_host::Change;
 
+use crate::isolate::note::Note;
+
 /// The number of the form on disk. Readers go back, writers never go forward.
-pub const FORMAT: u32 = 1;
+///
+/// 2: a search for a culprit (`noted`), whose steps may be made again after they were taken back.
+pub const FORMAT: u32 = 2;
 
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +90,11 @@ pub enum Event {
         step: u32,
         /// Why.
         error: String,
+    },
+    /// What a search for a culprit has to remember over restarts.
+    Noted {
+        /// What.
+        note: Note,
     },
     /// Nothing more is going to happen, unless somebody takes it back.
     Closed {
@@ -211,6 +220,8 @@ pub struct Replay {
     pub is_cancelled: bool,
     /// Whether it is being taken back.
     pub unwinding: bool,
+    /// What a search for a culprit noted; a repair notes nothing.
+    pub notes: Vec<Note>,
     /// How it ended, if it has.
     pub closed: Option<Outcome>,
 }
@@ -242,6 +253,12 @@ impl Replay {
     #[must_use]
     pub fn never_happened(&self) -> bool {
         self.unwedge.is_empty()
+    }
+
+    /// Whether this is a search for a culprit, and no repair.
+    #[must_use]
+    pub fn is_search(&self) -> bool {
+        !self.notes.is_empty()
     }
 
     /// Whether something is left that an undo would take back.
@@ -279,6 +296,11 @@ impl Replay {
                 self.closed = Some(outcome.clone());
                 return Ok(());
             }
+            Event::Noted { note } => {
+                self.closed = None;
+                self.notes.push(note.clone());
+                return Ok(());
+            }
             Event::GivenUp { step }
             | Event::Intended { step, .. }
             | Event::Done { step, .. }
@@ -286,14 +308,14 @@ impl Replay {
             Event::Failed { step, error, cancelled, optional } => {
                 self.is_cancelled |= cancelled;
                 self.failures.push((*step, error.clone()));
-                self.unwinding |= !optional;
+                self.unwinding |= !optional && !self.is_search();
                 *step
             }
             Event::UndoStarted { step }
             | Event::Undone { step }
             | Event::Kept { step }
             | Event::UndoFailed { step, .. } => {
-                self.unwinding = true;
+                self.unwinding |= !self.is_search();
                 *step
             }
         };
@@ -301,7 +323,16 @@ impl Replay {
             return Err(illegal());
         }
         self.closed = None;
-        let next = next(self.state(step), event).ok_or_else(illegal)?;
+        let state = self.state(step);
+        let next = match (&state, event) {
+            // A search switches the same thing more than once.
+            (StepState::Undone | StepState::Skipped, Event::Intended { undo, .. })
+                if self.is_search() =>
+            {
+                StepState::InDoubt { undo: undo.clone() }
+            }
+            _ => next(state, event).ok_or_else(illegal)?,
+        };
         if let Event::Done { verified: false, .. } = event {
             self.unverified.push(step);
         }

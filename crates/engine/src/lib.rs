@@ -11,6 +11,7 @@ pub mod explain;
 pub mod fact;
 pub mod gate;
 pub mod guard;
+pub mod isolate;
 pub mod journal;
 pub mod knowledge;
 pub mod ladder;
