@@ -52,6 +52,18 @@ pub enum Progress {
         step: u32,
         what: String,
     },
+    /// A search begins a trial: these are off in the next start of Windows.
+    Trial {
+        trial: u32,
+        of: u32,
+        off: Vec<String>,
+    },
+    /// How a trial of a search ended; 0 is before anything was switched.
+    Tried {
+        trial: u32,
+        passes: bool,
+        told: String,
+    },
     /// Should the repair be cut off, nobody ends it by itself; why.
     Unguarded {
         why: String,

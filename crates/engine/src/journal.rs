@@ -258,7 +258,13 @@ impl Replay {
     /// Whether this is a search for a culprit, and no repair.
     #[must_use]
     pub fn is_search(&self) -> bool {
-        !self.notes.is_empty()
+        matches!(self.notes.first(), Some(Note::Begun(_)))
+    }
+
+    /// Whether this is a clean boot that was made by hand.
+    #[must_use]
+    pub fn is_clean_boot(&self) -> bool {
+        matches!(self.notes.first(), Some(Note::CleanBoot))
     }
 
     /// Whether something is left that an undo would take back.

@@ -102,6 +102,14 @@ pub(crate) fn run(args: FixArgs) -> anyhow::Result<Exit> {
     let Some(_lock) = lock(&chart.shelf)? else { return Ok(Exit::Refused) };
     let mut patient = named.patient()?;
     match chart.shelf.volumes()?.pop() {
+        Some(last) if last.replay.closed.is_none() && last.replay.is_search() => {
+            render::say(&format!(
+                "A search for the culprit is under way. Let it end, or stop it first: unwedge isolate \
+                 --stop{}",
+                chart.argument
+            ));
+            Ok(Exit::Refused)
+        }
         Some(last) if last.replay.closed.is_none() => {
             finish(args.consent(), &mut patient, &chart, last)
         }

@@ -2,12 +2,14 @@
 
 pub(crate) mod allowed;
 pub(crate) mod clean;
+pub(crate) mod clean_boot;
 pub(crate) mod collect;
 pub(crate) mod decode;
 pub(crate) mod diagnose;
 pub(crate) mod explain;
 pub(crate) mod fix;
 pub(crate) mod history;
+pub(crate) mod isolate;
 pub(crate) mod noted;
 pub(crate) mod plan;
 pub(crate) mod recover;
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Undo(undo::UndoArgs),
     Recover(recover::RecoverArgs),
     History(history::HistoryArgs),
+    Isolate(isolate::IsolateArgs),
+    CleanBoot(clean_boot::CleanBootArgs),
     Clean(clean::CleanArgs),
     Collect(collect::CollectArgs),
 }
@@ -57,6 +61,11 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Undo(args) => undo::run(&args),
         Command::Recover(args) => recover::run(&args),
         Command::History(args) => history::run(args),
+        Command::Isolate(args) if args.pc.is_none() && !args.dry_run => {
+            noted(Deed::Isolate, isolate::run(&args))
+        }
+        Command::Isolate(args) => isolate::run(&args),
+        Command::CleanBoot(args) => clean_boot::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Collect(args) => collect::run(&args),
     }

@@ -11,6 +11,7 @@ pub(crate) enum Deed {
     Fix = 100,
     Undo = 200,
     Recover = 300,
+    Isolate = 400,
 }
 
 /// Writes the event; that it cannot be written is told, and changes nothing about how this ends.
@@ -30,6 +31,7 @@ fn said(deed: Deed, exit: Exit, why: &str) -> Said {
         Deed::Fix => "fix",
         Deed::Undo => "undo",
         Deed::Recover => "recover",
+        Deed::Isolate => "isolate",
     };
     let (weight, ended) = match exit {
         Exit::Ok => (Weight::Information, "done"),

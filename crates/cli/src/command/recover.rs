@@ -10,7 +10,7 @@ use unwedge_engine::shelf::Volume;
 use unwedge_engine::{guard, resume};
 
 use super::fix::{Consent, ended, finish, lock};
-use super::undo;
+use super::{isolate, undo};
 use crate::exit::Exit;
 use crate::machine::{Chart, Patient, diagnosed, named};
 use crate::render::{self, progress::Teller};
@@ -56,6 +56,15 @@ pub(crate) fn run(args: &RecoverArgs) -> anyhow::Result<Exit> {
     let volume = match chart.shelf.volumes()?.pop() {
         Some(volume) if resume::waits(&volume.replay) => {
             return looked_again(consent, &mut named.patient()?, &chart, volume);
+        }
+        // What stands by goes on with a search, within its limits; a person who says recover wants it
+        // to end, unless he says otherwise.
+        Some(volume) if volume.replay.closed.is_none() && volume.replay.is_search() => {
+            let mut patient = named.patient()?;
+            return match args.silent || args.complete {
+                true => isolate::taken_up(consent, &mut patient, &chart, volume),
+                false => isolate::put_back(consent, &mut patient, &chart, volume),
+            };
         }
         Some(volume) if volume.replay.closed.is_none() => volume,
         Some(_) | None => return nothing(),

@@ -3,6 +3,7 @@
 pub(crate) mod collect;
 pub(crate) mod diagnosis;
 pub(crate) mod explanation;
+pub(crate) mod isolate;
 pub(crate) mod page;
 pub(crate) mod plan;
 pub(crate) mod progress;

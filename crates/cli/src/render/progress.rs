@@ -86,6 +86,20 @@ fn line(progress: Progress) {
         Progress::Failed { error, .. } => below(&format!("Failed: {error}.")),
         Progress::Undoing { change, .. } => say(&format!("Taking back: {change}")),
         Progress::UndoFailed { error, .. } => below(&format!("Failed: {error}.")),
+        Progress::Trial { trial, of, off } => {
+            let names = match off.len() {
+                0..=6 => off.join(", "),
+                count => format!("{count} of them: {}, …", off[..3].join(", ")),
+            };
+            say_after(&format!("Start {trial} of at most {of}: "), &format!("without {names}"));
+        }
+        Progress::Tried { passes, told, .. } => {
+            let word = if passes { "It works" } else { "It fails" };
+            below(&match told.is_empty() {
+                true => format!("{word}."),
+                false => format!("{word}: {told}."),
+            });
+        }
         Progress::Stays { what, .. } => say(&format!("Stays: {what}")),
         Progress::Unguarded { why } => say(&format!(
             "Should this PC stop in the middle, the repair does not end by itself ({why}); \

@@ -5,6 +5,7 @@
 //! its undo before it is made, each start of Windows as soon as this program runs in it. Whatever ends a
 //! search, everything is put back, one by one, and read back.
 
+pub mod clean_boot;
 pub mod note;
 pub mod search;
 mod stand;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use unwedge_host::probe::{self, Boot};
 use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut, Setting, Tool};
 
-use crate::execute::{Interrupted, Watcher, note as record, rollback};
+use crate::execute::{Interrupted, Progress, Watcher, note as record, rollback, tell};
 use crate::guard;
 use crate::journal::{Event, Journal, JournalStep, Outcome};
 use crate::repair::{StepEnd, close};
@@ -120,23 +121,11 @@ pub fn begin(
 ) -> (Vec<JournalStep>, Note) {
     let likely = suspects.iter().take_while(|it| it.is_likely()).count();
     let mut noted = Vec::new();
-    let marks = suspect::marks(host, suspects);
-    let mut steps: Vec<JournalStep> = marks
-        .into_iter()
-        .map(|it| JournalStep {
-            change: Change::Assign(it),
-            says: "Lets System Configuration show that not everything starts".to_owned(),
-            optional: true,
-        })
-        .collect();
+    let mut steps = clean_boot::marks(host, suspects);
     let marks = (0..steps.len() as u32).collect();
     for suspect in suspects {
         let own = steps.len() as u32..(steps.len() + suspect.switches.len()) as u32;
-        steps.extend(suspect.switches.iter().map(|it| JournalStep {
-            change: Change::Assign(it.clone()),
-            says: format!("Switches {} off", suspect.shown()),
-            optional: false,
-        }));
+        steps.extend(clean_boot::switches(suspect));
         noted.push(Noted {
             name: suspect.name.clone(),
             shown: suspect.shown(),
@@ -169,7 +158,7 @@ pub fn go_on(
         }
         match stand.phase {
             Phase::Untested => {
-                if let Some(standing) = test(host, journal, &stand, 0, around)? {
+                if let Some(standing) = test(host, journal, &stand, 0, around, watch)? {
                     return Ok(standing);
                 }
             }
@@ -181,6 +170,7 @@ pub fn go_on(
                     give_up(host, journal, GaveUp::NotTestable { why })?;
                     continue;
                 }
+                tell(watch, stand.told_trial(trial));
                 match switch(host, journal, &stand, watch)? {
                     Some(spared) => spare(host, journal, spared)?,
                     None if stand.asked_to_restart(trial) >= MOST_FAILED_STARTS => {
@@ -215,7 +205,7 @@ pub fn go_on(
                     spare(host, journal, spared)?;
                     continue;
                 }
-                if let Some(standing) = test(host, journal, &stand, trial, around)? {
+                if let Some(standing) = test(host, journal, &stand, trial, around, watch)? {
                     return Ok(standing);
                 }
             }
@@ -353,6 +343,7 @@ fn test(
     stand: &Stand,
     trial: u32,
     around: &mut Around<'_>,
+    watch: &mut Watcher<'_>,
 ) -> Result<Option<Standing>, Interrupted> {
     record(host, journal, Event::Noted { note: Note::Testing { trial } })?;
     let once = stand.begun.test.manner() == search::Manner::UntilItPasses;
@@ -369,6 +360,14 @@ fn test(
                 match host.apply(&retry) {
                     Err(err) if err.kind == HostErrorKind::Crashed => {
                         return Err(Interrupted::Host(err));
+                    }
+                    Err(err)
+                        if matches!(
+                            err.kind,
+                            HostErrorKind::NotCollected | HostErrorKind::Absent
+                        ) =>
+                    {
+                        Asked::Never(err.to_string())
                     }
                     Err(err) => Asked::Told(false, err.to_string()),
                     // That it says it worked is not belief.
@@ -397,6 +396,7 @@ fn test(
             }
         }
     }
+    tell(watch, Progress::Tried { trial, passes: failed == 0, told: last.clone() });
     let seen = Note::Seen { trial, passes: failed == 0, made, failed, told: last };
     record(host, journal, Event::Noted { note: seen })?;
     if trial == 0 && failed == 0 {

@@ -10,6 +10,8 @@ use super::search::{Found, Manner};
 pub enum Note {
     /// The first one: among whom is searched, and within which limits.
     Begun(Begun),
+    /// The first one of a clean boot that somebody asked for: no search.
+    CleanBoot,
     /// The test is made; whatever it changes by itself is not taken back.
     Testing {
         /// Number of the trial; 0 is before anything was switched.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ToldTrial;
 use super::note::{Answer, Begun, Note, Test};
+use crate::execute::Progress;
 use crate::journal::Replay;
 
 /// Where a search stands.
@@ -75,7 +76,7 @@ impl Stand {
     fn take(&mut self, note: &Note) {
         match note {
             Note::Begun(begun) => self.begun = begun.clone(),
-            Note::Testing { .. } => {}
+            Note::Testing { .. } | Note::CleanBoot => {}
             Note::Seen { trial, passes, made, failed, told } => {
                 self.is_unsteady |= *failed > 0 && failed < made;
                 let seen = self.trial(*trial);
@@ -103,6 +104,13 @@ impl Stand {
             }
             Note::Answered { answer } => self.answer = Some(answer.clone()),
         }
+    }
+
+    /// What a trial is, for whoever watches.
+    pub(super) fn told_trial(&self, trial: u32) -> Progress {
+        let names = self.off.iter().filter_map(|it| self.begun.suspects.get(*it as usize));
+        let off = names.map(|it| it.name.clone()).collect();
+        Progress::Trial { trial, of: self.begun.most_restarts.saturating_sub(1), off }
     }
 
     /// How often a restart was asked for in a trial.

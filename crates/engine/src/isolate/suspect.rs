@@ -18,8 +18,6 @@ use crate::knowledge::products::{self, Product};
 use crate::knowledge::services as known_services;
 use crate::report::{Diagnosis, Role};
 
-/// Where System Configuration (msconfig) remembers what it switched off.
-pub(crate) const MARKS: &str = r"HKLM\SOFTWARE\Microsoft\Shared Tools\MSConfig";
 const SVCHOST: &str = "svchost.exe";
 
 /// Somebody who may be in the way.
@@ -182,21 +180,6 @@ pub fn suspects(host: &dyn Host, diagnosis: &Diagnosis, scope: &Scope) -> Suspec
     found
 }
 
-/// What lets System Configuration show that services are chosen, as far as this PC can tell how that stands.
-#[must_use]
-pub fn marks(host: &dyn Host, suspects: &[Suspect]) -> Vec<Setting> {
-    /// "Selective startup, not all services".
-    const CHOSEN: u32 = 2;
-    let has_services = suspects.iter().any(|it| it.kind == SuspectKind::Service);
-    let mark = Setting::Value {
-        key: KeyPath::new(&format!(r"{MARKS}\state")),
-        name: "services".to_owned(),
-        data: Some(Data::Dword(CHOSEN)),
-    };
-    let is_known = has_services && host.current(&mark).is_ok();
-    is_known.then_some(mark).into_iter().collect()
-}
-
 fn services_of(host: &dyn Host, signers: &mut Signers<'_>, found: &mut Suspects) {
     let names = match services::names(host) {
         Ok(names) => names,
@@ -236,7 +219,7 @@ fn services_of(host: &dyn Host, signers: &mut Signers<'_>, found: &mut Suspects)
         let mut switches =
             vec![Setting::Start { service: service.name.clone(), start: StartType::Disabled }];
         let mark = Setting::Value {
-            key: KeyPath::new(&format!(r"{MARKS}\services")),
+            key: KeyPath::new(&format!(r"{}\services", startup::CLEAN_BOOT)),
             name: service.name.to_string(),
             data: Some(Data::Dword(service.start.registry_start())),
         };

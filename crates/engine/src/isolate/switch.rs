@@ -2,9 +2,7 @@
 
 use unwedge_host::{HostError, HostErrorKind, HostMut};
 
-use crate::execute::{
-    Interrupted, Progress, Watcher, is_gone, note, read_back, take_back, tell, to_undo,
-};
+use crate::execute::{Interrupted, Progress, Watcher, note, read_back, take_back, tell, to_undo};
 use crate::journal::{Event, Journal, StepState};
 
 /// How a switch ended.
@@ -23,7 +21,6 @@ pub(super) fn off(
     step: u32,
     watch: &mut Watcher<'_>,
 ) -> Result<Switched, Interrupted> {
-    let count = journal.replay().steps.len() as u32;
     let what = journal.replay().steps[step as usize].clone();
     let state = journal.replay().state(step);
     match what.change.holds(host) {
@@ -47,7 +44,6 @@ pub(super) fn off(
     {
         return Ok(failed);
     }
-    tell(watch, Progress::Doing { step, of: count, says: what.says });
     if to_undo(&journal.replay().state(step)).is_none() {
         let undo = match what.change.inverse(host) {
             Ok(undo) => undo,
@@ -60,7 +56,6 @@ pub(super) fn off(
             if !matches!(journal.replay().state(step), StepState::Done { .. }) {
                 note(host, journal, Event::Done { step, verified })?;
             }
-            tell(watch, Progress::Done { step });
             Ok(Switched::Done)
         }
         Err(err) => failed(host, journal, step, err),
@@ -77,14 +72,10 @@ pub(super) fn on(
     let Some(Some(undo)) = to_undo(&journal.replay().state(step)) else {
         return Ok(Switched::Done);
     };
-    if !undo.holds(host).unwrap_or(false) && !is_gone(host, &undo) {
-        tell(watch, Progress::Undoing { step, change: undo.to_string() });
-    }
     note(host, journal, Event::UndoStarted { step })?;
     match take_back(host, &undo) {
         Ok(()) => {
             note(host, journal, Event::Undone { step })?;
-            tell(watch, Progress::Undone { step });
             Ok(Switched::Done)
         }
         Err(err) if err.kind == HostErrorKind::Crashed => Err(Interrupted::Host(err)),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 use windows::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND};
+use windows::Win32::System::Registry::{KEY_QUERY_VALUE, KEY_SET_VALUE};
 use windows::Win32::System::TaskScheduler::{
     ITaskFolder, ITaskService, TASK_CREATE_OR_UPDATE, TASK_LOGON_SERVICE_ACCOUNT, TaskScheduler,
 };
@@ -15,17 +16,23 @@ use windows::core::BSTR;
 
 use super::com::{self, LIMIT};
 use super::refusal::{is, refused};
+use super::registry::OpenKey;
 use super::state;
-use super::watchdog_task::{FOLDER, NAME, definition, does_its_work};
-use crate::{HostError, HostErrorKind, Result};
+use super::watchdog_task::{ARGUMENTS, FOLDER, NAME, definition, does_its_work};
+use crate::{Data, HostError, HostErrorKind, KeyPath, Result};
 
 /// A repair that is not done after so many minutes may be dead.
 const LATEST_MINUTES: i64 = 90;
+/// What stands there is run once, when an administrator signs in, and is gone by then.
+const RUN_ONCE: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\RunOnce";
+/// The asterisk lets it run in Safe Mode too (Microsoft, "Run and RunOnce Registry Keys").
+const IN_SAFE_MODE: &str = "*unwedge";
 const SUBJECT: &str = "the task that ends a repair which was cut off";
 
 /// Registers the task anew.
 pub(super) fn register() -> Result<()> {
     let program = copied()?;
+    stand_by_in_safe_mode(&program)?;
     let at = Timestamp::now().checked_add(LATEST_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
     let xml = definition(&program, &at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     com::ask("register", SUBJECT, LIMIT, move || {
@@ -57,6 +64,10 @@ pub(super) fn register() -> Result<()> {
 
 /// Takes the task away, and its folder if nothing else is in it.
 pub(super) fn take_away() -> Result<()> {
+    let key = KeyPath::new(RUN_ONCE);
+    if let Some(open) = OpenKey::at(&key, KEY_QUERY_VALUE | KEY_SET_VALUE)? {
+        open.take_away("take away", &key, IN_SAFE_MODE)?;
+    }
     com::ask("take away", SUBJECT, LIMIT, || {
         let root = root()?;
         let Some(folder) = folder(&root)? else { return Ok(()) };
@@ -93,6 +104,14 @@ pub(super) fn is_registered() -> Result<bool> {
         Some(xml) => Ok(does_its_work(&xml, &shown(&place()?)?)),
         None => Ok(false),
     }
+}
+
+/// In Safe Mode no task runs. There the next administrator who signs in ends the repair.
+fn stand_by_in_safe_mode(program: &str) -> Result<()> {
+    let key = KeyPath::new(RUN_ONCE);
+    let open = OpenKey::made_at(&key, KEY_QUERY_VALUE | KEY_SET_VALUE)?;
+    let command = Data::Sz(format!("\"{program}\" {ARGUMENTS}"));
+    open.set("register", &key, IN_SAFE_MODE, &command)
 }
 
 fn is_missing(error: &windows::core::Error) -> bool {

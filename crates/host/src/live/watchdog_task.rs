@@ -25,8 +25,9 @@ pub(super) fn definition(program: &str, at: &str) -> String {
     let _ = write!(
         xml,
         "<Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\">\
-         <RegistrationInfo><Author>unwedge</Author><Description>Takes back a repair of Windows \
-         Update that was cut off. It goes by itself when there is none.</Description>\
+         <RegistrationInfo><Author>unwedge</Author><Description>Ends a repair of Windows \
+         Update that was cut off, or goes on with a search over restarts. It goes by itself when there is \
+         none.</Description>\
          <URI>{FOLDER}\\{NAME}</URI></RegistrationInfo>\
          <Triggers><BootTrigger><Enabled>true</Enabled><Delay>{AFTER_START}</Delay></BootTrigger>\
          <TimeTrigger><Repetition><Interval>{AGAIN_EVERY}</Interval>\

@@ -20,7 +20,8 @@ const APPROVED: [&str; 6] = [
     r"HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run32",
     r"HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\StartupFolder",
 ];
-const CLEAN_BOOT: &str = r"HKLM\SOFTWARE\Microsoft\Shared Tools\MSConfig";
+/// Where System Configuration (msconfig) remembers what it switched off.
+pub const CLEAN_BOOT: &str = r"HKLM\SOFTWARE\Microsoft\Shared Tools\MSConfig";
 
 /// Everything about what starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
