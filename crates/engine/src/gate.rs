@@ -129,14 +129,24 @@ impl Check {
     }
 }
 
+/// Whose a snapshot is that is being made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Snapshots {
+    /// Not ours: it is waited for.
+    #[default]
+    OfOthers,
+    /// We asked for a restore point a while ago: the service of snapshots runs on for some minutes.
+    MayBeOurs,
+}
+
 /// Looks at everything.
 #[must_use]
-pub fn look(host: &dyn Host) -> Vec<Check> {
+pub fn look(host: &dyn Host, snapshots: Snapshots) -> Vec<Check> {
     vec![
         pended_servicing(host),
         servicing_at_work(host),
         restart(host),
-        backup(host),
+        backup(host, snapshots),
         room(host),
         power(host),
         management(host),
@@ -214,7 +224,7 @@ fn restart(host: &dyn Host) -> Check {
 }
 
 /// A backup or a snapshot that is being made would break, or would hold what is to be replaced.
-fn backup(host: &dyn Host) -> Check {
+fn backup(host: &dyn Host, snapshots: Snapshots) -> Check {
     const ID: CheckId = CheckId::Backup;
     const SERVICES: [(&str, &str); 3] = [
         ("wbengine", "Windows makes a backup"),
@@ -222,7 +232,8 @@ fn backup(host: &dyn Host) -> Check {
         ("VSS", "a snapshot of a volume is being made"),
     ];
     let mut is_known = true;
-    for (name, says) in SERVICES {
+    let counts = |name: &str| name != "VSS" || snapshots == Snapshots::OfOthers;
+    for (name, says) in SERVICES.into_iter().filter(|(name, _)| counts(name)) {
         match host.service(&ServiceName::new(name)) {
             Ok(Some(it)) if matches!(it.state, RunState::Running | RunState::Starting) => {
                 let answer = Answer::Wait { minutes: BACKUP_MINUTES };
@@ -346,7 +357,7 @@ mod tests {
 
     fn answers(text: &str) -> Vec<(CheckId, Answer)> {
         let pc = Fixture::parse(&text.replace("CBS", CBS)).unwrap();
-        look(&pc).into_iter().map(|it| (it.id, it.answer)).collect()
+        look(&pc, Snapshots::OfOthers).into_iter().map(|it| (it.id, it.answer)).collect()
     }
 
     #[track_caller]
@@ -399,6 +410,19 @@ mod tests {
             CheckId::Backup,
             Answer::Go,
         );
+    }
+
+    #[test]
+    fn the_snapshot_of_our_own_restore_point_is_not_waited_for_and_a_backup_is() {
+        let pc = |name: &str| {
+            let text = "//- service wbengine stopped manual\n//- service SDRSVC stopped manual\n\
+                        //- service VSS stopped manual\n";
+            let runs = format!("{name} running");
+            Fixture::parse(&text.replace(&format!("{name} stopped"), &runs)).unwrap()
+        };
+        assert_eq!(backup(&pc("VSS"), Snapshots::MayBeOurs).answer, Answer::Go);
+        assert!(backup(&pc("VSS"), Snapshots::OfOthers).answer.stops());
+        assert!(backup(&pc("wbengine"), Snapshots::MayBeOurs).answer.stops());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use unwedge_host::Host;
 
+use crate::gate::Snapshots;
 use crate::journal::Outcome;
 use crate::plan::{Plan, Policy, plan};
 use crate::repair::Repair;
@@ -55,6 +56,7 @@ impl Ladder {
         // One is enough for the whole ladder.
         if plan.steps.iter().any(|it| it.recipe == restore_point::ID) {
             self.policy.restore_point = RestorePoint::Never;
+            self.policy.snapshots = Snapshots::MayBeOurs;
         }
         for choice in &plan.choices {
             if !self.policy.tried.contains(choice) {

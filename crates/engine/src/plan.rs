@@ -10,7 +10,7 @@ use unwedge_host::probe::{self, UpdateState};
 use unwedge_host::{Change, Host, HostMut, Overlay, RepairSource, Tool};
 
 use crate::execute::{Interrupted, execute};
-use crate::gate::{self, Answer, Check, CheckId};
+use crate::gate::{self, Answer, Check, CheckId, Snapshots};
 use crate::guard;
 use crate::journal::{Journal, JournalStep, Outcome, Store};
 use crate::recipe::{self, Proposal, Request};
@@ -121,6 +121,8 @@ pub struct Policy {
     pub limit_access: bool,
     /// Whether a restore point is made first.
     pub restore_point: RestorePoint,
+    /// Whose a snapshot is that is being made.
+    pub snapshots: Snapshots,
     /// Part of the names of what is moved aside, so that no two repairs share one.
     pub mark: String,
 }
@@ -162,7 +164,7 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
             return plan;
         }
     }
-    plan.checks = gate::look(host);
+    plan.checks = gate::look(host, policy.snapshots);
     if let Some(check) = plan.stopped_by(policy) {
         // Whatever is changed now would be mixed up with earlier work at the restart.
         let note = check.advice.clone().unwrap_or_else(|| check.says.clone());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use unwedge_engine::execute::execute;
-use unwedge_engine::gate;
+use unwedge_engine::gate::{self, Snapshots};
 use unwedge_engine::isolate::clean_boot::{self, Status, status};
 use unwedge_engine::isolate::note::Note;
 use unwedge_engine::isolate::suspect::suspects;
@@ -106,7 +106,9 @@ fn on(patient: &mut Patient, chart: &Chart, whom: &Whom, yes: bool) -> anyhow::R
     if unfinished(chart)? {
         return Ok(Exit::Refused);
     }
-    if let Some(check) = gate::look(patient.host()).iter().find(|it| it.answer.stops()) {
+    if let Some(check) =
+        gate::look(patient.host(), Snapshots::OfOthers).iter().find(|it| it.answer.stops())
+    {
         render::say(&format!("Not now: {}.", check.says));
         return Ok(Exit::Refused);
     }

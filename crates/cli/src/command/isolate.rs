@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::civil::DateTime;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
-use unwedge_engine::gate;
+use unwedge_engine::gate::{self, Snapshots};
 use unwedge_engine::isolate::note::{Answer, GaveUp, Test};
 use unwedge_engine::isolate::search::{Bound, Found, bound};
 use unwedge_engine::isolate::suspect::{Scope, Suspects, suspects, unknown_names};
@@ -204,7 +204,9 @@ fn started(args: &IsolateArgs, patient: &mut Patient, chart: &Chart) -> anyhow::
         return Ok(Exit::Refused);
     }
     let test = test_of(args, patient.host(), &before);
-    if let Some(check) = gate::look(patient.host()).iter().find(|it| it.answer.stops()) {
+    if let Some(check) =
+        gate::look(patient.host(), Snapshots::OfOthers).iter().find(|it| it.answer.stops())
+    {
         render::say(&format!(
             "Not now: {}. {}",
             check.says,
