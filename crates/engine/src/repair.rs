@@ -141,12 +141,34 @@ fn carry_on(
         }
         verification = Some(seen);
     }
-    let warnings = match outcome {
-        Outcome::Repaired | Outcome::NeedsReboot => doomed(host, journal.replay()),
-        Outcome::RolledBack | Outcome::Kept { .. } | Outcome::Stuck { .. } => Vec::new(),
-    };
+    let mut warnings = half_mended(journal.replay());
+    if matches!(outcome, Outcome::Repaired | Outcome::NeedsReboot) {
+        warnings.extend(doomed(host, journal.replay()));
+    }
     let repair = close(journal, outcome, verification)?;
     Ok(Repair { warnings, ..repair })
+}
+
+/// Repairs of Windows' own files that began and failed: Windows mends one file after the other, and
+/// tells nobody how far it came.
+fn half_mended(replay: &Replay) -> Vec<String> {
+    let failed = replay.failures.iter().filter(|(step, _)| {
+        // What was refused before its intent was noted never began.
+        !matches!(replay.state(*step), StepState::Fresh | StepState::Omitted)
+    });
+    let begun = failed.filter_map(|(step, _)| replay.steps.get(*step as usize));
+    let what = begun.filter_map(|it| match &it.change {
+        Change::Run(Tool::RepairStore { .. }) => Some("the repair of the component store"),
+        Change::Run(Tool::CheckFiles) => Some("the check of Windows' own files"),
+        _ => None,
+    });
+    what.map(|it| {
+        format!(
+            "{it} failed in the middle; Windows may have replaced some of its own damaged files by \
+             then, and those stay as they are now"
+        )
+    })
+    .collect()
 }
 
 /// Files where something was moved that Windows deletes by name at the next start: what has been

@@ -320,6 +320,20 @@ fn without_its_source_a_repair_fails_and_with_it_goes_through() {
 }
 
 #[test]
+fn a_repair_of_windows_files_that_failed_warns_that_some_may_be_replaced() {
+    let text = STORE.replace("unscanned", r"source=D:\sources\install.wim");
+    let mut pc = with(&text, IMAGE);
+    let plan = planned(&pc, Policy::default());
+    let repair = carried_out(&mut pc, &plan);
+    assert_eq!(repair.outcome, Outcome::RolledBack);
+    assert_eq!(repair.warnings.len(), 1, "{:?}", repair.warnings);
+    assert!(repair.warnings[0].contains("may have replaced"), "{:?}", repair.warnings);
+    // One that goes through has nothing to warn of.
+    let plan = planned(&pc, from_image(None));
+    assert_eq!(carried_out(&mut pc, &plan).warnings, [""; 0]);
+}
+
+#[test]
 fn a_source_of_another_windows_is_refused_before_anything_is_made() {
     let refusal = |image: &str, index| {
         let plan = planned(&with(STORE, image), from_image(index));
