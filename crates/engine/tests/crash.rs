@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
+#[path = "support/tape.rs"]
+mod tape;
 
 use std::io::{self, Write as _};
 
@@ -13,34 +15,14 @@ use support::{
     DAMAGED, DENIED, DISABLED, LOCKED, REPLACED, SCANNED, SCANNED_ELSEWHERE, STORE, WAITING,
     damaged_catalogues, damaged_elsewhere, diagnose,
 };
+use tape::Tape;
 use unwedge_engine::execute::Interrupted;
-use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay, Store};
+use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay};
 use unwedge_engine::plan::{Policy, plan};
 use unwedge_engine::recipe::RECIPES;
 use unwedge_engine::repair::{Repair, carry_out, take_back};
 use unwedge_host::testing::{Fault, Faulty, Power};
 use unwedge_host::{Change, Fixture, ServiceName, Setting};
-
-/// A journal in memory, whose last line may be torn by the cut.
-struct Tape {
-    bytes: Vec<u8>,
-    power: Power,
-    tears: bool,
-}
-
-impl Store for Tape {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        let tears = self.tears && self.power.is_about_to_tear();
-        let bytes = &mut self.bytes;
-        if self.power.touch(|| bytes.extend_from_slice(line)).is_some() {
-            return Ok(());
-        }
-        if tears {
-            self.bytes.extend_from_slice(&line[..line.len() / 2]);
-        }
-        Err(io::Error::other("the power is gone"))
-    }
-}
 
 /// What is done with the journal after a crash.
 #[derive(Debug, Clone, Copy, PartialEq)]

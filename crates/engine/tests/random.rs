@@ -5,13 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "support/tape.rs"]
+mod tape;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
+use tape::Tape;
 use unwedge_engine::execute::{Interrupted, execute, rollback};
-use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay, Store};
+use unwedge_engine::journal::{Journal, JournalStep, Outcome, Replay};
 use unwedge_host::testing::{Fault, Faulty, Power};
 use unwedge_host::{
     Change, Data, Fixture, Host as _, KeyPath, ServiceName, Setting, StartType, WinPath,
@@ -34,26 +38,6 @@ impl Dice {
 
     fn is(&mut self, one_in: u64) -> bool {
         self.below(one_in) == 0
-    }
-}
-
-struct Tape {
-    bytes: Vec<u8>,
-    power: Power,
-    tears: bool,
-}
-
-impl Store for Tape {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        let tears = self.tears && self.power.is_about_to_tear();
-        let bytes = &mut self.bytes;
-        if self.power.touch(|| bytes.extend_from_slice(line)).is_some() {
-            return Ok(());
-        }
-        if tears {
-            self.bytes.extend_from_slice(&line[..line.len() / 2]);
-        }
-        Err(io::Error::other("the power is gone"))
     }
 }
 
