@@ -5,8 +5,9 @@ use memchr::memmem::Finder;
 use unwedge_formats::code::Code;
 use unwedge_formats::log::{LogKind, clean_string, structure};
 
+use super::service_name::service_name;
 use super::{EventIds, LinePredicate, Predicate, RuleIndex, RuleSet, Weight, subject_kind};
-use crate::report::Subject;
+use crate::report::{Subject, SubjectKind};
 
 /// Literals of the records that make up sessions, operations and reports.
 ///
@@ -269,10 +270,15 @@ fn subjects_in(wanted: &LinePredicate, line: &str) -> Option<Vec<Subject>> {
     let pattern = pattern.regex();
     let groups = pattern.captures(line)?;
     let subject = |group: &str| {
+        let kind = subject_kind(group)?;
         let name = clean_name(groups.name(group)?.as_str());
+        let name = match kind {
+            SubjectKind::Service => service_name(&name).unwrap_or(name),
+            _ => name,
+        };
         // A bare drive is where something lies, not what failed.
         let bare_drive = name.len() <= 3 && name.contains(':');
-        (!name.is_empty() && !bare_drive).then_some(Subject { kind: subject_kind(group)?, name })
+        (!name.is_empty() && !bare_drive).then_some(Subject { kind, name })
     };
     Some(pattern.capture_names().flatten().filter_map(subject).collect())
 }
@@ -298,7 +304,6 @@ fn clean_name(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::SubjectKind;
     use crate::rule::Rule;
 
     fn set(when: &str) -> RuleSet {

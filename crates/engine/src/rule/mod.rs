@@ -6,6 +6,7 @@
 
 mod load;
 mod matcher;
+mod service_name;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
