@@ -59,6 +59,7 @@ fn every_example_ends_as_its_first_lines_say() {
         ("scanner-holds-file.host", 0),
         ("wuauserv-disabled.host", 0),
         ("healthy.host", 0),
+        ("one-of-many.host", 4),
         ("security-service-refuses.host", 4),
         ("two-holders-one-hidden.host", 1),
         ("update-needs-restart.host", 5),

@@ -78,7 +78,7 @@ fn damage_in_the_middle_is_refused_with_its_line() {
 fn a_newer_format_is_refused_by_name_whatever_else_it_holds() {
     let bytes = line(r#"{"event":"opened","format":7,"colour":"red"}"#);
     let told = Replay::read(&bytes).unwrap_err().to_string();
-    assert_eq!(told, "written by a newer unwedge (format 7, this version knows up to 1)");
+    assert_eq!(told, "written by a newer unwedge (format 7, this version knows up to 2)");
 }
 
 #[test]

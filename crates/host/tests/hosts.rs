@@ -314,7 +314,7 @@ fn a_slip_of_the_pen_is_told_with_its_place() {
     );
     assert_eq!(
         told("//- servce x"),
-        "line 1, column 5: expected about, service, process, holder, update, store, access, reg, file, folder or \
+        "line 1, column 5: expected about, service, process, task, holder, update, store, access, reg, file, folder or \
          absent, or one of what a PC tells (docs/host.md), found `servce`"
     );
     assert!(told("//- folder C:\\x colour=red").contains("column 17"));
