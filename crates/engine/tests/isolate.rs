@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod support;
+#[path = "support/tape.rs"]
+mod tape;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
 use support::diagnose;
+use tape::Tape;
 use unwedge_engine::execute::Interrupted;
 use unwedge_engine::isolate::note::{Answer, GaveUp, Test};
 use unwedge_engine::isolate::search::Found;
@@ -17,8 +20,8 @@ use unwedge_engine::isolate::suspect::{Scope, Suspects, suspects};
 use unwedge_engine::isolate::{
     Around, Asked, Isolation, Standing, begin, go_on, last_restart, stop,
 };
-use unwedge_engine::journal::{Event, Journal, Outcome, Replay, Store};
-use unwedge_host::testing::{Faulty, Power};
+use unwedge_engine::journal::{Event, Journal, Outcome, Replay};
+use unwedge_host::testing::{Fault, Faulty, Power};
 use unwedge_host::{Change, Fixture, Host, HostMut, RunState, ServiceName, Setting, StartType};
 
 const FILE: &str = r"C:\Windows\SoftwareDistribution\DataStore\DataStore.edb";
@@ -76,26 +79,6 @@ fn update() -> Test {
     Test::Update { kb: Some("KB5034441".to_owned()) }
 }
 
-/// A journal in memory, whose last line may be torn by the cut.
-struct Tape {
-    bytes: Vec<u8>,
-    power: Power,
-}
-
-impl Store for Tape {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        let tears = self.power.is_about_to_tear();
-        let bytes = &mut self.bytes;
-        if self.power.touch(|| bytes.extend_from_slice(line)).is_some() {
-            return Ok(());
-        }
-        if tears {
-            self.bytes.extend_from_slice(&line[..line.len() / 2]);
-        }
-        Err(io::Error::other("the power is gone"))
-    }
-}
-
 /// A search on a PC, and what is left of both after the power went.
 struct Bench {
     pc: Fixture,
@@ -103,23 +86,34 @@ struct Bench {
     test: Test,
     groups: Vec<Vec<usize>>,
     now: &'static str,
+    /// Changes that Windows refuses.
+    faults: Vec<(Change, Fault)>,
 }
 
 impl Bench {
     fn new(text: &str, test: Test, groups: &[&[usize]]) -> Self {
         let groups = groups.iter().map(|it| it.to_vec()).collect();
         let pc = Fixture::parse(text).unwrap();
-        Bench { pc, journal: Vec::new(), test, groups, now: "2026-01-02T12:00:00" }
+        Bench {
+            pc,
+            journal: Vec::new(),
+            test,
+            groups,
+            now: "2026-01-02T12:00:00",
+            faults: Vec::new(),
+        }
     }
 
     /// Begins or takes up; `None` if nothing was ever begun because the power went first.
     fn run(&mut self, power: &Power) -> Result<Standing, Interrupted> {
         let (replay, whole) = Replay::read(&self.journal).unwrap();
         self.journal.truncate(whole);
-        let mut tape = Tape { bytes: std::mem::take(&mut self.journal), power: power.clone() };
+        let mut tape =
+            Tape { bytes: std::mem::take(&mut self.journal), power: power.clone(), tears: true };
         let (steps, note) =
             begin(&self.pc, &found(&self.pc).suspects, self.test.clone(), FAR.to_owned());
-        let mut host = Faulty { below: &mut self.pc, power: power.clone(), faults: Vec::new() };
+        let mut host =
+            Faulty { below: &mut self.pc, power: power.clone(), faults: self.faults.clone() };
         let journal = match replay.never_happened() {
             true => Journal::create(&mut tape, "2026-01-02", steps),
             false => Ok(Journal::resume(&mut tape, replay)),
@@ -275,7 +269,7 @@ fn one_that_blocks_only_now_and_then_is_asked_again() {
         Asked::Told(service.state != RunState::Running || asked % 2 == 0, String::new())
     };
     let (steps, note) = begin(&bench.pc, &found(&bench.pc).suspects, command(), FAR.to_owned());
-    let mut tape = Tape { bytes: Vec::new(), power: Power::endless() };
+    let mut tape = Tape { bytes: Vec::new(), power: Power::endless(), tears: true };
     let mut journal = Journal::create(&mut tape, "2026-01-02", steps).unwrap();
     journal.record(Event::Noted { note }).unwrap();
     let mut around = Around { now: "2026-01-02", tester: &mut tester, is_stopped: &|| false };
@@ -331,7 +325,7 @@ fn a_time_limit_a_stop_and_one_that_was_taken_off_the_pc_end_safely() {
         let _ = stopped.run(&Power::cut_before(at));
         let (replay, whole) = Replay::read(&stopped.journal).unwrap();
         stopped.journal.truncate(whole);
-        let mut tape = Tape { bytes: stopped.journal, power: Power::endless() };
+        let mut tape = Tape { bytes: stopped.journal, power: Power::endless(), tears: true };
         let mut journal = Journal::resume(&mut tape, replay);
         let ended =
             stop(&mut stopped.pc, &mut journal, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -428,4 +422,90 @@ fn whoever_belongs_to_microsoft_or_protects_the_pc_is_no_suspect() {
         found.spared.iter().map(|it| it.name.split(',').next().unwrap()).collect();
     assert_eq!(spared, ["AnyDesk", "Base", "ekrn", "Shield"]);
     assert_eq!(found.of_microsoft, 3, "wuauserv, Spooler and wscsvc");
+}
+
+fn start(agent: &str, start: StartType) -> Change {
+    Change::Assign(Setting::Start { service: ServiceName::new(agent), start })
+}
+
+#[test]
+fn one_that_cannot_be_switched_off_leaves_the_search_and_is_named() {
+    let text = pc(8, &[&[5]], "");
+    let mut bench = Bench::new(&text, command(), &[&[5]]);
+    bench.faults = vec![(start("Agent002", StartType::Disabled), Fault::Refuses)];
+    let ended = bench.end();
+    assert!(
+        ended.spared.iter().any(|(name, _)| name.starts_with("Agent002")),
+        "{:?}",
+        ended.spared
+    );
+    let Answer::Found(Found::Groups { groups }) = &ended.answer else { panic!("{ended:?}") };
+    assert_eq!(groups.iter().map(|it| names(&ended, it)).collect::<Vec<_>>(), [["Agent005"]]);
+    assert_eq!(state(&bench.pc), started(&text));
+}
+
+#[test]
+fn one_that_cannot_be_switched_on_again_ends_the_search_and_a_person_is_told() {
+    for fault in [Fault::Refuses, Fault::Lies] {
+        let text = pc(8, &[&[5]], "");
+        let mut bench = Bench::new(&text, command(), &[&[5]]);
+        bench.faults = vec![(start("Agent000", StartType::Automatic), fault)];
+        let Standing::Ended(ended) = bench.run(&Power::endless()).unwrap() else { panic!() };
+        let Answer::GaveUp { why: GaveUp::NotPutBack { why } } = &ended.answer else {
+            panic!("{:?}", ended.answer)
+        };
+        assert!(why.starts_with("Agent000"), "{why}");
+        let Outcome::Stuck { left } = &ended.outcome else { panic!("{:?}", ended.outcome) };
+        assert!(left.len() == 1 && left[0].contains("Agent000"), "{left:?}");
+    }
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told() {
+    let pc = Fixture::parse(&pc(3, &[], "")).unwrap();
+    let scope =
+        Scope { keep: vec!["agent001".to_owned(), "Agnet002".to_owned()], ..Scope::default() };
+    let found = suspects(&pc, &diagnose(&pc), &scope);
+    assert_eq!(found.unknown_names, ["Agnet002"]);
+    assert_eq!(found.suspects.len(), 2);
+}
+
+#[test]
+fn only_filters_that_windows_can_start_without_are_suspects_and_only_when_asked_for() {
+    const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
+    const CLASSES: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Class";
+    let mut text = pc(0, &[], "");
+    writeln!(text, "//- reg {SERVICES}").unwrap();
+    let filters = [
+        ("TideFlt", 2, "FSFilter Activity Monitor", "Maker"),
+        ("EarlyFlt", 0, "FSFilter Activity Monitor", "Maker"),
+        ("CryptFlt", 1, "FSFilter Encryption", "Maker"),
+        ("ScanFlt", 1, "FSFilter Anti-Virus", "Maker"),
+        ("DiskFlt", 1, "FSFilter Activity Monitor", "Maker"),
+        ("OwnFlt", 1, "FSFilter Activity Monitor", "microsoft"),
+    ];
+    for (name, start, group, signer) in filters {
+        writeln!(text, "//- reg {SERVICES}\\{name}\nType = dword:2\nStart = dword:{start}")
+            .unwrap();
+        writeln!(text, "Group = sz:{group}").unwrap();
+        writeln!(text, "ImagePath = expand:system32\\drivers\\{name}.sys").unwrap();
+        let state = ["boot", "system", "automatic"][start as usize];
+        writeln!(text, "//- service {name} running {state}").unwrap();
+        writeln!(text, "//- file C:\\Windows\\system32\\drivers\\{name}.sys signed={signer}\nMZ")
+            .unwrap();
+    }
+    let class = format!(
+        "//- reg {CLASSES}\n//- reg {CLASSES}\\{{4d36e967}}\nUpperFilters = multi:\"DiskFlt\"\n"
+    );
+    let names = |text: &str, drivers: bool| -> Vec<String> {
+        let pc = Fixture::parse(text).unwrap();
+        let scope = Scope { drivers, ..Scope::default() };
+        let found = suspects(&pc, &diagnose(&pc), &scope).suspects;
+        found.into_iter().map(|it| it.name).collect()
+    };
+    let known = format!("{text}{class}");
+    assert_eq!(names(&known, false), [""; 0]);
+    assert_eq!(names(&known, true), ["TideFlt"]);
+    // Whether a class of devices needs one is not known: none is left out.
+    assert_eq!(names(&text, true), [""; 0]);
 }

@@ -15,7 +15,7 @@ use unwedge_engine::registry_backup;
 use unwedge_engine::shelf::Volume;
 
 use super::fix::{Consent, agreed, lock};
-use super::isolate::Whom;
+use super::isolate::{Whom, says_unknown};
 use super::undo;
 use crate::exit::Exit;
 use crate::machine::{Chart, Patient, diagnosed, named, open};
@@ -113,6 +113,9 @@ fn on(patient: &mut Patient, chart: &Chart, whom: &Whom, yes: bool) -> anyhow::R
         return Ok(Exit::Refused);
     }
     let found = suspects(patient.host(), &diagnosed(patient.host()), &whom.scope());
+    if says_unknown(&found) {
+        return Ok(Exit::Refused);
+    }
     render::show(&render::isolate::clean_boot(&found));
     let steps = clean_boot::on(patient.host(), &found.suspects);
     if found.suspects.is_empty() {
@@ -194,6 +197,11 @@ fn carried_out(
     })?;
     let failures: Vec<String> =
         journal.replay().failures.iter().map(|(_, error)| error.clone()).collect();
+    // A restart that Windows wants for other reasons proves nothing about this.
+    let outcome = match outcome {
+        Outcome::NeedsReboot => Outcome::Repaired,
+        outcome => outcome,
+    };
     journal.record(Event::Closed { outcome: outcome.clone() })?;
     for failure in &failures {
         render::say_after("  - ", failure);

@@ -266,15 +266,25 @@ pub(crate) fn finish(
     if !consent.is_given && !agreed("Go ahead?")? {
         return Ok(Exit::Refused);
     }
+    let path = volume.path.clone();
+    let (repair, before) = reopened(volume, |journal, teller| {
+        let before = diagnosed(patient.host());
+        let repair =
+            carry_out(patient.host_mut(), journal, &before, &diagnosed, &mut |it| teller.tell(it))?;
+        Ok((repair, before.verdict))
+    })?;
+    ended(consent, repair, chart, &path, before)
+}
+
+/// Takes the journal of an earlier run up again; what is said goes on being kept beside it.
+pub(crate) fn reopened<T>(
+    volume: Volume,
+    goes_on: impl FnOnce(&mut Journal<'_>, &mut Teller) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     render::keep(&volume.path.with_extension("log"))?;
-    let before = diagnosed(patient.host());
     let mut store = volume.store()?;
     let mut journal = Journal::resume(&mut store, volume.replay);
-    let mut teller = Teller::new();
-    let repair = carry_out(patient.host_mut(), &mut journal, &before, &diagnosed, &mut |it| {
-        teller.tell(it)
-    })?;
-    ended(consent, repair, chart, &volume.path, before.verdict)
+    goes_on(&mut journal, &mut Teller::new())
 }
 
 /// Tells how a repair of an earlier run ended.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use unwedge_engine::gate::{self, Snapshots};
 use unwedge_engine::isolate::note::{Answer, GaveUp, Test};
 use unwedge_engine::isolate::search::{Bound, Found, bound};
-use unwedge_engine::isolate::suspect::{Scope, Suspects, suspects, unknown_names};
+use unwedge_engine::isolate::suspect::{Scope, Suspects, suspects};
 use unwedge_engine::isolate::{
     Around, Asked, Isolation, Standing, begin, go_on, last_restart, stop,
 };
@@ -23,7 +23,7 @@ use unwedge_engine::report::{Diagnosis, Verdict};
 use unwedge_engine::shelf::{ShelfError, Volume};
 use unwedge_host::Host;
 
-use super::fix::{Consent, agreed, lock};
+use super::fix::{Consent, agreed, lock, reopened};
 use crate::exit::Exit;
 use crate::machine::{Chart, Named, Patient, diagnosed, named};
 use crate::render::progress::Teller;
@@ -167,8 +167,7 @@ fn test_of(args: &IsolateArgs, host: &dyn Host, before: &Diagnosis) -> Test {
 
 /// Shows what would be done.
 fn planned(args: &IsolateArgs, host: &dyn Host, before: &Diagnosis) -> anyhow::Result<Exit> {
-    let scope = args.whom.scope();
-    let found = suspects(host, before, &scope);
+    let found = suspects(host, before, &args.whom.scope());
     let test = test_of(args, host, before);
     let restarts = bound(found.suspects.len(), test.manner());
     let exit = if found.suspects.is_empty() { Exit::Refused } else { Exit::Ok };
@@ -183,13 +182,15 @@ fn planned(args: &IsolateArgs, host: &dyn Host, before: &Diagnosis) -> anyhow::R
         })?;
     } else {
         render::show(&render::isolate::plan(&found, &test, restarts));
-        unknown(&found, &scope);
+        says_unknown(&found);
     }
     Ok(exit)
 }
 
-fn unknown(found: &Suspects, scope: &Scope) -> bool {
-    let unknown = unknown_names(found, scope);
+/// Says which names of the command line nobody has: a slip of the pen must not switch off whom it was to
+/// keep.
+pub(crate) fn says_unknown(found: &Suspects) -> bool {
+    let unknown = &found.unknown_names;
     if !unknown.is_empty() {
         render::say(&format!("Nobody who could be switched off is called {}.", unknown.join(", ")));
     }
@@ -198,9 +199,8 @@ fn unknown(found: &Suspects, scope: &Scope) -> bool {
 
 fn started(args: &IsolateArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<Exit> {
     let before = diagnosed(patient.host());
-    let scope = args.whom.scope();
-    let found = suspects(patient.host(), &before, &scope);
-    if unknown(&found, &scope) {
+    let found = suspects(patient.host(), &before, &args.whom.scope());
+    if says_unknown(&found) {
         return Ok(Exit::Refused);
     }
     let test = test_of(args, patient.host(), &before);
@@ -243,7 +243,7 @@ fn started(args: &IsolateArgs, patient: &mut Patient, chart: &Chart) -> anyhow::
     let mut journal = Journal::create(&mut store, &patient.now(), steps)?;
     journal.record(Event::Noted { note })?;
     let consent = Consent { is_given: args.yes, json: args.json };
-    carried_on(consent, patient, chart, (&path, number), &mut journal)
+    carried_on(consent, patient, chart, (&path, number), &mut journal, &mut Teller::new())
 }
 
 fn note_test(note: &unwedge_engine::isolate::note::Note) -> &Test {
@@ -270,10 +270,10 @@ pub(crate) fn taken_up(
     chart: &Chart,
     volume: Volume,
 ) -> anyhow::Result<Exit> {
-    render::keep(&volume.path.with_extension("log"))?;
-    let mut store = volume.store()?;
-    let mut journal = Journal::resume(&mut store, volume.replay);
-    carried_on(consent, patient, chart, (&volume.path, volume.number), &mut journal)
+    let (path, number) = (volume.path.clone(), volume.number);
+    reopened(volume, |journal, teller| {
+        carried_on(consent, patient, chart, (&path, number), journal, teller)
+    })
 }
 
 fn carried_on(
@@ -282,10 +282,10 @@ fn carried_on(
     chart: &Chart,
     (path, number): (&Path, u32),
     journal: &mut Journal<'_>,
+    teller: &mut Teller,
 ) -> anyhow::Result<Exit> {
     let request = chart.shelf.beside(number, "stop");
     let now = patient.now();
-    let mut teller = Teller::new();
     let mut tester = |_: &dyn Host, test: &Test| asked(test);
     let mut around = Around { now: &now, tester: &mut tester, is_stopped: &|| request.exists() };
     let standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
@@ -383,12 +383,11 @@ pub(crate) fn put_back(
     chart: &Chart,
     volume: Volume,
 ) -> anyhow::Result<Exit> {
-    render::keep(&volume.path.with_extension("log"))?;
-    let mut store = volume.store()?;
-    let mut journal = Journal::resume(&mut store, volume.replay);
-    let mut teller = Teller::new();
-    let isolation = stop(patient.host_mut(), &mut journal, &mut |it| teller.tell(it))?;
-    ended(consent, patient, chart, &volume.path, &isolation)?;
+    let path = volume.path.clone();
+    let isolation = reopened(volume, |journal, teller| {
+        Ok(stop(patient.host_mut(), journal, &mut |it| teller.tell(it))?)
+    })?;
+    ended(consent, patient, chart, &path, &isolation)?;
     Ok(match isolation.outcome {
         Outcome::Stuck { .. } => Exit::Stuck,
         _ if isolation.needs_restart => Exit::NeedsRestart,

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use unwedge_engine::journal::Journal;
 use unwedge_engine::report::Verdict;
 use unwedge_engine::resume::Resumed;
 use unwedge_engine::shelf::Volume;
 use unwedge_engine::{guard, resume};
 
-use super::fix::{Consent, ended, finish, lock};
+use super::fix::{Consent, ended, finish, lock, reopened};
 use super::{isolate, undo};
 use crate::exit::Exit;
 use crate::machine::{Chart, Patient, diagnosed, named};
@@ -83,12 +82,10 @@ fn looked_again(
     chart: &Chart,
     volume: Volume,
 ) -> anyhow::Result<Exit> {
-    render::keep(&volume.path.with_extension("log"))?;
-    let mut store = volume.store()?;
-    let mut journal = Journal::resume(&mut store, volume.replay);
-    let mut teller = Teller::new();
-    let resumed = resume::after_restart(patient.host_mut(), &mut journal, &diagnosed, &mut |it| {
-        teller.tell(it)
+    let path = volume.path.clone();
+    let resumed = reopened(volume, |journal, teller| {
+        let host = patient.host_mut();
+        Ok(resume::after_restart(host, journal, &diagnosed, &mut |it| teller.tell(it))?)
     })?;
     match resumed {
         Resumed::StillWaits => {
@@ -96,6 +93,6 @@ fn looked_again(
             Ok(Exit::NeedsRestart)
         }
         // It failed when the repair began, or there would have been none.
-        Resumed::Ended(repair) => ended(consent, *repair, chart, &volume.path, Verdict::Failing),
+        Resumed::Ended(repair) => ended(consent, *repair, chart, &path, Verdict::Failing),
     }
 }

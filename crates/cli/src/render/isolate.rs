@@ -224,6 +224,7 @@ fn gave_up(isolation: &Isolation, why: &GaveUp) -> String {
         GaveUp::TooManyRestarts => "It would have taken more restarts than were announced.".into(),
         GaveUp::NoRestart => "Windows did not restart when it was asked to.".into(),
         GaveUp::NobodyLeft => "Nobody is left who can be switched off.".into(),
+        GaveUp::NotPutBack { why } => format!("One could not be switched on again. {why}."),
         GaveUp::NotTestable { why } => format!("It could not be tested: {why}."),
         GaveUp::FailedStarts { off } => {
             let names: Vec<&str> = off

@@ -172,11 +172,14 @@ pub fn go_on(
                 }
                 tell(watch, stand.told_trial(trial));
                 match switch(host, journal, &stand, watch)? {
-                    Some(spared) => spare(host, journal, spared)?,
-                    None if stand.asked_to_restart(trial) >= MOST_FAILED_STARTS => {
+                    Made::Without(suspect, why) => spare(host, journal, (suspect, why))?,
+                    Made::NotPutBack(why) => {
+                        give_up(host, journal, GaveUp::NotPutBack { why })?;
+                    }
+                    Made::Whole if stand.asked_to_restart(trial) >= MOST_FAILED_STARTS => {
                         give_up(host, journal, GaveUp::NoRestart)?;
                     }
-                    None => {
+                    Made::Whole => {
                         let note = Note::Restarting { trial, boot: boot.id };
                         record(host, journal, Event::Noted { note })?;
                         if let Some(standing) = restart(host, journal, boot)? {
@@ -277,34 +280,44 @@ fn named(found: Found, left: &[u32]) -> Found {
     }
 }
 
-/// Makes everything so that exactly those are off that should be; gives one that cannot be, and why.
+/// How the switches of a trial ended.
+enum Made {
+    /// Exactly those are off that should be.
+    Whole,
+    /// One cannot be switched off, and why.
+    Without(u32, String),
+    /// One cannot be switched on again: nothing more is switched.
+    NotPutBack(String),
+}
+
+/// Makes everything so that exactly those are off that should be.
 fn switch(
     host: &mut dyn HostMut,
     journal: &mut Journal<'_>,
     stand: &Stand,
     watch: &mut Watcher<'_>,
-) -> Result<Option<(u32, String)>, Interrupted> {
+) -> Result<Made, Interrupted> {
     let off: BTreeSet<u32> = stand.off.iter().copied().collect();
     for step in &stand.begun.marks {
         // Nothing depends on them: a mark that cannot be made is no reason to stop.
         let _ = switch::off(host, journal, *step, watch)?;
     }
     // Putting back comes first: if the power goes in between, too much is on rather than off.
-    for (suspect, it) in (0..).zip(&stand.begun.suspects).filter(|(it, _)| !off.contains(it)) {
+    for (_, it) in (0..).zip(&stand.begun.suspects).filter(|(it, _)| !off.contains(it)) {
         for step in it.steps.iter().rev() {
             if let Switched::Failed(why) = switch::on(host, journal, *step, watch)? {
-                return Ok(Some((suspect, why)));
+                return Ok(Made::NotPutBack(format!("{}: {why}", it.name)));
             }
         }
     }
     for (suspect, it) in (0..).zip(&stand.begun.suspects).filter(|(it, _)| off.contains(it)) {
         for step in &it.steps {
             if let Switched::Failed(why) = switch::off(host, journal, *step, watch)? {
-                return Ok(Some((suspect, why)));
+                return Ok(Made::Without(suspect, why));
             }
         }
     }
-    Ok(None)
+    Ok(Made::Whole)
 }
 
 /// A suspect that somebody switched on again since, or that is gone: what is seen now says nothing of

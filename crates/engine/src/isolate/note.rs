@@ -150,6 +150,11 @@ pub enum GaveUp {
         /// Why, in plain words.
         why: String,
     },
+    /// One that was off could not be switched on again.
+    NotPutBack {
+        /// Which, and why, in plain words.
+        why: String,
+    },
     /// Nobody is left who could be switched off.
     NobodyLeft,
 }

@@ -98,6 +98,9 @@ pub struct Suspects {
     pub of_microsoft: usize,
     /// What could not be read.
     pub unknown: Vec<String>,
+    /// Names of the scope that no suspect has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_names: Vec<String>,
 }
 
 /// How far the search goes.
@@ -137,14 +140,6 @@ impl Suspect {
     }
 }
 
-/// Names of `scope` that nobody has.
-#[must_use]
-pub fn unknown_names(found: &Suspects, scope: &Scope) -> Vec<String> {
-    let is_known =
-        |name: &String| found.suspects.iter().any(|it| it.name.eq_ignore_ascii_case(name));
-    scope.only.iter().filter(|it| !is_known(it)).cloned().collect()
-}
-
 /// Everybody on a PC, ranked by what the diagnosis and the PC itself point at.
 #[must_use]
 pub fn suspects(host: &dyn Host, diagnosis: &Diagnosis, scope: &Scope) -> Suspects {
@@ -164,6 +159,9 @@ pub fn suspects(host: &dyn Host, diagnosis: &Diagnosis, scope: &Scope) -> Suspec
     found.suspects.sort_by(|one, other| {
         (other.weight, one.kind, &one.name).cmp(&(one.weight, other.kind, &other.name))
     });
+    let has = |name: &String| found.suspects.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+    let named = scope.keep.iter().chain(&scope.only);
+    found.unknown_names = named.filter(|name| !has(name)).cloned().collect();
     let is =
         |list: &[String], it: &Suspect| list.iter().any(|name| name.eq_ignore_ascii_case(&it.name));
     for kept in found.suspects.iter().filter(|it| is(&scope.keep, it)) {
