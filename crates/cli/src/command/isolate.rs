@@ -229,7 +229,7 @@ fn started(args: &IsolateArgs, patient: &mut Patient, chart: &Chart) -> anyhow::
         return Ok(Exit::Refused);
     }
     let until = later(&patient.now(), args.hours)?;
-    let (steps, note) = begin(patient.host(), &found.suspects, test, until);
+    let (steps, note) = begin(patient.host(), &found.suspects, test.clone(), until);
     let number = chart.shelf.next_number()?;
     const NOT_SAVED: &str = "the registry could not be saved first, so nothing was changed";
     if let Some(export) = registry_backup::before(patient.host(), &steps)
@@ -239,18 +239,11 @@ fn started(args: &IsolateArgs, patient: &mut Patient, chart: &Chart) -> anyhow::
     }
     let (path, mut store) = chart.shelf.create(number)?;
     render::keep(&path.with_extension("log"))?;
-    render::keep_only(&render::isolate::plan(&found, note_test(&note), restarts));
+    render::keep_only(&render::isolate::plan(&found, &test, restarts));
     let mut journal = Journal::create(&mut store, &patient.now(), steps)?;
     journal.record(Event::Noted { note })?;
     let consent = Consent { is_given: args.yes, json: args.json };
     carried_on(consent, patient, chart, (&path, number), &mut journal, &mut Teller::new())
-}
-
-fn note_test(note: &unwedge_engine::isolate::note::Note) -> &Test {
-    match note {
-        unwedge_engine::isolate::note::Note::Begun(begun) => &begun.test,
-        _ => unreachable!("a search begins with its first note"),
-    }
 }
 
 /// So many hours after `now`, in the same form.

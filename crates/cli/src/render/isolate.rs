@@ -6,7 +6,8 @@ use unwedge_engine::isolate::Isolation;
 use unwedge_engine::isolate::clean_boot::Status;
 use unwedge_engine::isolate::note::{Answer, GaveUp, Test};
 use unwedge_engine::isolate::search::{Bound, Found};
-use unwedge_engine::isolate::suspect::{SignedBy, Suspect, SuspectKind, Suspects};
+use unwedge_engine::isolate::signer::SignedBy;
+use unwedge_engine::isolate::suspect::{Suspect, SuspectKind, Suspects};
 use unwedge_engine::journal::Outcome;
 use unwedge_engine::knowledge::products::{self, Product};
 

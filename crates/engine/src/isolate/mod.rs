@@ -8,6 +8,7 @@
 pub mod clean_boot;
 pub mod note;
 pub mod search;
+pub mod signer;
 mod stand;
 pub mod suspect;
 mod switch;

@@ -4,21 +4,15 @@
 //! a suspect and said to be so; but a part of Windows that carries its own name in its own folder is left
 //! alone even where nobody can tell who signed it.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use unwedge_host::probe::{self, Standing, Task};
+use unwedge_host::probe::{self, Task};
 use unwedge_host::system::startup;
 use unwedge_host::system::{class_filters, filters, image_file, services, tasks};
-use unwedge_host::{
-    Data, Host, KeyPath, RunState, Service, ServiceName, Setting, StartType, WinPath,
-};
+use unwedge_host::{Data, Host, KeyPath, RunState, ServiceName, Setting, StartType, WinPath};
 
+use super::signer::{SignedBy, Signers};
 use crate::knowledge::products::{self, Product};
-use crate::knowledge::services as known_services;
 use crate::report::{Diagnosis, Role};
-
-const SVCHOST: &str = "svchost.exe";
 
 /// Somebody who may be in the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,20 +51,6 @@ pub enum SuspectKind {
     Task,
     /// A filter between programs and files.
     Filter,
-}
-
-/// Who signed a program, as far as that is known.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case", tag = "by", content = "detail")]
-pub enum SignedBy {
-    /// Microsoft, by a chain of certificates that ends in its own.
-    Microsoft,
-    /// Somebody else.
-    Other(String),
-    /// Nobody.
-    Nobody,
-    /// It could not be told; why.
-    Unknown(String),
 }
 
 /// Somebody who is never switched off, and what to do instead.
@@ -144,7 +124,7 @@ impl Suspect {
 #[must_use]
 pub fn suspects(host: &dyn Host, diagnosis: &Diagnosis, scope: &Scope) -> Suspects {
     let mut found = Suspects::default();
-    let mut signers = Signers { host, known: BTreeMap::new() };
+    let mut signers = Signers::of(host);
     services_of(host, &mut signers, &mut found);
     startup_of(host, scope, &mut signers, &mut found);
     tasks_of(host, &mut signers, &mut found);
@@ -488,63 +468,6 @@ fn named(product: &'static Product) -> String {
     match product.name.contains(product.vendor) {
         true => product.name.to_owned(),
         false => format!("{} ({})", product.name, product.vendor),
-    }
-}
-
-/// Who signed what, each file asked about once.
-struct Signers<'h> {
-    host: &'h dyn Host,
-    known: BTreeMap<WinPath, SignedBy>,
-}
-
-impl Signers<'_> {
-    /// The one who made the program of a service: of a shared process the library that it runs.
-    fn of_service(&mut self, service: &Service) -> SignedBy {
-        let image = service.image.as_deref().and_then(image_file);
-        let dll = service.more.dll.as_deref().and_then(image_file);
-        match (&image, &dll) {
-            (_, Some(dll)) => self.of_file(Some(dll)),
-            (Some(image), None) if image.name().eq_ignore_ascii_case(SVCHOST) => {
-                SignedBy::Unknown("which library it runs is not known".to_owned())
-            }
-            (image, None) => self.of_file(image.as_ref()),
-        }
-    }
-
-    /// Whether a service is left alone because it belongs to Microsoft.
-    fn is_of_windows(&mut self, service: &Service) -> bool {
-        match self.of_service(service) {
-            SignedBy::Microsoft => true,
-            SignedBy::Other(_) | SignedBy::Nobody => false,
-            SignedBy::Unknown(_) => {
-                let image = service.image.as_deref().and_then(image_file);
-                let is_inside = image.is_none_or(|it| it.is_within(&WinPath::new(r"C:\Windows")));
-                is_inside && known_services::get(service.name.as_str()).is_some()
-            }
-        }
-    }
-
-    fn of_file(&mut self, file: Option<&WinPath>) -> SignedBy {
-        let Some(file) = file else {
-            return SignedBy::Unknown("which file it runs is not known".to_owned());
-        };
-        if let Some(known) = self.known.get(file) {
-            return known.clone();
-        }
-        let signed = match probe::signature(self.host, file) {
-            Err(error) => SignedBy::Unknown(error.kind.to_string()),
-            Ok(signature) => match (signature.standing, signature.by) {
-                (Standing::Trusted, Some(by)) if by.is_microsoft => SignedBy::Microsoft,
-                (Standing::Trusted, Some(by)) => SignedBy::Other(by.name),
-                (Standing::Untrusted, Some(by)) => {
-                    SignedBy::Other(format!("{} (which Windows does not trust)", by.name))
-                }
-                (_, None) => SignedBy::Nobody,
-                (Standing::Unsigned, Some(_)) => SignedBy::Nobody,
-            },
-        };
-        self.known.insert(file.clone(), signed.clone());
-        signed
     }
 }
 
