@@ -1,13 +1,10 @@
-//! Cuts a file to blocks of whole lines and finds what is worth reading in them.
+//! Cuts a file to blocks of whole lines.
 //!
 //! Nothing here depends on what was found before, so it can run ahead of the reading.
-
-use std::ops::Range;
 
 use unwedge_formats::log::{csi_sequence, header, line_around, without_mark};
 
 use crate::evidence::{LONGEST_LINE_BYTES, Text};
-use crate::rule::Matcher;
 
 /// Bytes of a log in which the numbers of CSI records are looked at.
 const NUMBERED_BYTES: usize = 1 << 20;
@@ -15,28 +12,21 @@ const NUMBERED_BYTES: usize = 1 << 20;
 /// A part of a file, in the order of the file.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// Whole lines (but for the last of a file), and what is worth reading in them.
-    Block {
-        /// The lines.
-        lines: Vec<u8>,
-        /// What is worth reading in them, in their order.
-        hits: Vec<Hit>,
-    },
+    /// Whole lines (but for the last of a file).
+    Block(Vec<u8>),
+    /// Something that is not as it should be.
+    Fault(Fault),
+}
+
+/// What is not as it should be in a file.
+#[derive(Debug)]
+pub(super) enum Fault {
     /// A line of more than [`LONGEST_LINE_BYTES`], left out.
     LineTooLong,
     /// The next block ends in the middle of the head of a record.
     HalfWritten,
     /// Reading stopped here, for this reason.
     Broken(String),
-}
-
-/// A place worth reading in a block; several may lie in one line.
-#[derive(Debug)]
-pub(super) struct Hit {
-    /// What was found there, by its first byte: an at sign is the stamp of a CSI record.
-    pub(super) found: u8,
-    /// The line around it, without its end.
-    pub(super) line: Range<usize>,
 }
 
 /// What is known of a file when it was cut.
@@ -50,23 +40,22 @@ pub(super) struct End {
 
 /// Cuts files.
 #[derive(Debug)]
-pub(super) struct Cutter<'m, 'r> {
-    matcher: &'m Matcher<'r>,
+pub(super) struct Cutter {
     block_bytes: usize,
     numbers: Numbers,
     size_bytes: u64,
 }
 
-impl<'m, 'r> Cutter<'m, 'r> {
-    pub(super) fn new(matcher: &'m Matcher<'r>, block_bytes: usize) -> Self {
-        Cutter { matcher, block_bytes, numbers: Numbers::default(), size_bytes: 0 }
+impl Cutter {
+    pub(super) fn new(block_bytes: usize) -> Self {
+        Cutter { block_bytes, numbers: Numbers::default(), size_bytes: 0 }
     }
 
     /// Hands the pieces of `text` to `take`, which may give a used buffer back.
     ///
     /// Where a block ends must not show in what is found.
     pub(super) fn cut(
-        &mut self,
+        mut self,
         mut text: Text<'_>,
         take: &mut dyn FnMut(Piece) -> Option<Vec<u8>>,
     ) -> End {
@@ -96,7 +85,7 @@ impl<'m, 'r> Cutter<'m, 'r> {
             if end > 0 {
                 buffer = self.block(buffer, end, take);
             } else if buffer.len() > LONGEST_LINE_BYTES {
-                take(Piece::LineTooLong);
+                take(Piece::Fault(Fault::LineTooLong));
                 keep_return(&mut buffer);
                 skipping = true;
             }
@@ -105,13 +94,13 @@ impl<'m, 'r> Cutter<'m, 'r> {
             if broken.is_none() && is_half_written(&buffer) {
                 let line = memchr::memrchr2(b'\n', b'\r', &buffer).map_or(0, |at| at + 1);
                 buffer = self.block(buffer, line, take);
-                take(Piece::HalfWritten);
+                take(Piece::Fault(Fault::HalfWritten));
             }
             let end = buffer.len();
             self.block(buffer, end, take);
         }
         if let Some(why) = broken {
-            take(Piece::Broken(why.to_string()));
+            take(Piece::Fault(Fault::Broken(why.to_string())));
         }
         End { size_bytes: self.size_bytes, jumps: self.numbers.jumps }
     }
@@ -125,25 +114,11 @@ impl<'m, 'r> Cutter<'m, 'r> {
     ) -> Vec<u8> {
         let rest = buffer.split_off(end);
         self.numbers.watch(&buffer);
-        let hits = worth_reading(self.matcher, &buffer);
-        let mut next = take(Piece::Block { lines: buffer, hits }).unwrap_or_default();
+        let mut next = take(Piece::Block(buffer)).unwrap_or_default();
         next.clear();
         next.extend_from_slice(&rest);
         next
     }
-}
-
-/// Finds the lines of `block` that are worth reading.
-fn worth_reading(matcher: &Matcher<'_>, block: &[u8]) -> Vec<Hit> {
-    let mut hits = Vec::new();
-    let mut at = 0;
-    while let Some(hit) = matcher.next_hit(block, at) {
-        let (line, start, next) = line_around(block, hit);
-        hits.push(Hit { found: block[hit], line: start..start + line.len() });
-        // Behind a stamp another literal may make the same line worth reading.
-        at = if block[hit] == b'@' { hit + 1 } else { next };
-    }
-    hits
 }
 
 /// The offset behind the last line of `buffer` that surely ended; nothing before `from` did.

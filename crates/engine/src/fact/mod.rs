@@ -3,9 +3,11 @@
 mod cut;
 mod mixed;
 mod operation;
+mod order;
 mod part;
 mod read;
 mod scan;
+mod search;
 mod series;
 pub(crate) mod state;
 mod store;

@@ -6,11 +6,12 @@ use std::thread;
 
 use unwedge_formats::Gap;
 use unwedge_formats::evtx::Wanted;
-use unwedge_formats::log::{LogKind, count_lines};
+use unwedge_formats::log::LogKind;
 use unwedge_host::Host;
 
-use super::cut::{Cutter, Piece};
+use super::cut::{Cutter, Fault};
 use super::mixed::{Writer, by_pc};
+use super::order::{self, Ready};
 use super::part::Part;
 use super::scan::Scan;
 use super::thin::Share;
@@ -222,7 +223,7 @@ impl Gaps<'_> {
 
 /// Reads the pieces of `text` in their order; gives the decoded size in bytes.
 ///
-/// In a large file the lines worth reading are read while the next block is searched.
+/// In a large file two blocks are searched at a time.
 fn pieces(
     text: Text<'_>,
     block_bytes: usize,
@@ -232,29 +233,11 @@ fn pieces(
 ) -> u64 {
     let matcher = scan.matcher();
     let source = gaps.source;
+    let cutter = Cutter::new(block_bytes);
     let end = if large {
-        thread::scope(|scope| {
-            let (send, receive) = mpsc::sync_channel(BLOCKS_AHEAD);
-            let (give_back, spare) = mpsc::channel();
-            let scan = &mut *scan;
-            let reading = scope.spawn(move || {
-                for piece in receive {
-                    // When the other side has ended it wants no buffer back.
-                    let _ = read_piece(piece, scan, gaps).map(|buffer| give_back.send(buffer));
-                }
-            });
-            let mut cutter = Cutter::new(matcher, block_bytes);
-            let end = cutter.cut(text, &mut |piece| {
-                // Only a panic of the other side closes the channel, and joining tells of it.
-                let _ = send.send(piece);
-                spare.try_recv().ok()
-            });
-            drop(send);
-            reading.join().expect("reading lines does not panic");
-            end
-        })
+        order::side_by_side(text, cutter, matcher, |piece| read_piece(piece, scan, gaps))
     } else {
-        Cutter::new(matcher, block_bytes).cut(text, &mut |piece| read_piece(piece, scan, gaps))
+        cutter.cut(text, &mut |piece| read_piece(Ready::new(matcher, piece), scan, gaps))
     };
     // In dism.log the numbers jump, because most CSI records go to CBS.log.
     if scan.kind() == LogKind::Cbs && end.jumps >= JUMPS_OF_AN_EXCERPT {
@@ -266,41 +249,31 @@ fn pieces(
 }
 
 /// Reads one piece; gives the buffer of a block back to be used again.
-fn read_piece(piece: Piece, scan: &mut Scan<'_, '_>, gaps: &mut Gaps<'_>) -> Option<Vec<u8>> {
-    let line = Some(scan.line());
+fn read_piece(piece: Ready, scan: &mut Scan<'_, '_>, gaps: &mut Gaps<'_>) -> Option<Vec<u8>> {
+    let line = scan.line();
     match piece {
-        Piece::Block { lines, hits } => {
-            damaged(&lines, scan.line(), &mut scan.part, gaps);
-            scan.block(&lines, &hits);
-            return Some(lines);
+        Ready::Block(block) => {
+            for above in &block.damaged {
+                let why = "not text: zero bytes stand in it";
+                gaps.tell(&mut scan.part, Some(line + above), "a record", why);
+            }
+            scan.block(&block);
+            return Some(block.lines);
         }
-        Piece::LineTooLong => {
+        Ready::Fault(Fault::LineTooLong) => {
             let why = format!("longer than {LONGEST_LINE_BYTES} bytes, passed over");
-            gaps.tell(&mut scan.part, line, "a line", &why);
+            gaps.tell(&mut scan.part, Some(line), "a line", &why);
             scan.skip_line();
         }
-        Piece::HalfWritten => {
-            gaps.tell(
-                &mut scan.part,
-                line,
-                "the last record",
-                "half-written: cut off in the middle",
-            );
+        Ready::Fault(Fault::HalfWritten) => {
+            let why = "half-written: cut off in the middle";
+            gaps.tell(&mut scan.part, Some(line), "the last record", why);
         }
-        Piece::Broken(why) => gaps.tell(&mut scan.part, line, "the rest of the file", &why),
+        Ready::Fault(Fault::Broken(why)) => {
+            gaps.tell(&mut scan.part, Some(line), "the rest of the file", &why);
+        }
     }
     None
-}
-
-/// Tells the damaged places of a block: text of these logs holds no zero bytes.
-fn damaged(block: &[u8], first_line: u64, part: &mut Part, gaps: &mut Gaps<'_>) {
-    let (mut line, mut counted, mut from) = (first_line, 0, 0);
-    while let Some(at) = memchr::memchr(0, &block[from..]).map(|i| from + i) {
-        line += count_lines(&block[counted..at]);
-        gaps.tell(part, Some(line), "a record", "not text: zero bytes stand in it");
-        counted = at;
-        from = memchr::memchr2(b'\n', b'\r', &block[at..]).map_or(block.len(), |i| at + i);
-    }
 }
 
 fn gap(source: &str, line: Option<u64>, what: &str, why: &str) -> GapNote {

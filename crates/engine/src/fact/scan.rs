@@ -3,13 +3,13 @@
 use unwedge_formats::code::{Code, codes_in};
 use unwedge_formats::evtx::Event;
 use unwedge_formats::log::{
-    Level, LocalTime, LogKind, Statement, count_lines, head, line_around, statement_of,
-    update_named, without_mark,
+    Level, LocalTime, LogKind, Statement, head, line_around, statement_of, update_named,
+    without_mark,
 };
 
-use super::cut::Hit;
 use super::operation::Assembly;
 use super::part::Part;
+use super::search::{Found, Hit, Searched};
 use super::suspects;
 use super::thin::Share;
 use super::{Place, Sighting};
@@ -124,20 +124,21 @@ impl<'m, 'r> Scan<'m, 'r> {
     }
 
     /// Takes the next block, which begins and ends at line ends (but for the last of a file).
-    pub(super) fn block(&mut self, block: &[u8], hits: &[Hit]) {
-        let mut counted = 0;
+    pub(super) fn block(&mut self, block: &Searched) {
+        let Searched { lines, hits, line_count, .. } = block;
+        let first = self.lines;
         self.time_at = 0;
-        for Hit { found, line } in hits {
-            if *found == b'@' {
-                self.stamp(&block[line.clone()]);
-                continue;
+        for Hit { line, found } in hits {
+            match found {
+                Found::Stamp => self.stamp(&lines[line.clone()]),
+                Found::Line { above } => {
+                    self.lines = first + above;
+                    self.hit(lines, line.start, &lines[line.clone()]);
+                }
             }
-            self.lines += count_lines(&block[counted..line.start]);
-            counted = line.start;
-            self.hit(block, line.start, &block[line.clone()]);
         }
-        self.lines += count_lines(&block[counted..]);
-        self.part.records_seen |= self.time_in(block, block.len()).is_some();
+        self.lines = first + line_count;
+        self.part.records_seen |= self.time_in(lines, lines.len()).is_some();
     }
 
     /// Takes an event; its number in the log stands for its line.
