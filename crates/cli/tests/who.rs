@@ -17,6 +17,8 @@ const BUSY: &str = r#"
 //- process 4 System
 //- process 600 OneDrive.exe image=C:\Users\a\OneDrive.exe user=BUSY\a
 //- process 700 shell.exe image=C:\Tools\shell.exe
+//- file C:\Users\a\OneDrive.exe signed=microsoft
+//- file C:\Tools\shell.exe unsigned
 //- holder service=ekrn path=C:\data\a.dat share=read
 //- holder process=600 path=C:\data\b.dat range=0..10 range=4096..8192
 //- holder process=600 path=C:\data\c.dat how=mapping
@@ -63,6 +65,7 @@ Holder                      How   Keeps others from         Certainty
 tmagent.exe (process 4312)  open  bytes 0 to 65535, locked  confirmed
   File     C:\Windows\SoftwareDistribution\DataStore\DataStore.edb
   Service  Tidemark Backup Agent (TidemarkAgent)
+  Signer   not known: what is known of this PC does not say
   Started  C:\Program Files\Tidemark\tmagent.exe --service
   To do    Not known here. If you know what it is for, stop the service Tidemark
            Backup Agent (TidemarkAgent) (services.msc) and start it again after
@@ -71,6 +74,7 @@ tmagent.exe (process 4312)  open  bytes 0 to 65535, locked  confirmed
 svchost.exe (process 1204)  open  deleting or renaming      confirmed
   File     C:\Windows\SoftwareDistribution\DataStore\DataStore.edb
   Service  Windows Update (wuauserv)
+  Signer   not known: what is known of this PC does not say
   Started  C:\Windows\system32\svchost.exe -k netsvcs -p
   To do    Stop the service Windows Update (wuauserv) for a while
            (services.msc).
@@ -110,6 +114,10 @@ fn every_kind_of_hold_is_told_for_programs() {
     let locked = holders.iter().find(|it| it["conflict"]["kind"] == "byte_range").unwrap();
     assert_eq!(locked["conflict"]["ranges"][1]["from"], 4096);
     assert_eq!(locked["process"]["user"], r"BUSY\a");
+    assert_eq!(locked["process"]["signature"]["standing"], "trusted");
+    assert_eq!(locked["process"]["signature"]["signer"]["is_microsoft"], true);
+    assert_eq!(of("working_directory")["process"]["signature"]["standing"], "unsigned");
+    assert_eq!(of("image")["process"].get("signature"), None, "it is not asked of everyone");
     assert_eq!(of("hive")["handling"]["may_be_stopped"], "never");
     assert_eq!(of("image")["counts"], false, "in a folder it keeps nobody out");
     assert_eq!(of("filter")["certainty"], "candidate");

@@ -9,7 +9,7 @@ use unwedge_engine::report::Certainty;
 use unwedge_engine::who::answer::{
     Answer, Conflict, Hold, Holder, NotInspected, ProductNamed, Service, Told,
 };
-use unwedge_engine::who::{MayStop, Turn};
+use unwedge_engine::who::{MayStop, Signature, Standing, Turn};
 use unwedge_host::About;
 
 use super::style::{FAINT, NAME, RIGHT, UNSURE, WRONG};
@@ -265,6 +265,9 @@ fn details(out: &mut String, row: &Row<'_>) {
         detail("Product", &products);
     }
     if let Some(process) = &it.process {
+        if let Some(signature) = &process.signature {
+            detail("Signer", &signed_by(signature));
+        }
         if let Some(user) = &process.user {
             detail("User", user);
         }
@@ -373,6 +376,26 @@ fn products(all: &[ProductNamed]) -> Option<String> {
             let names: Vec<&str> = all.iter().map(|it| it.name).collect();
             Some(format!("one of {}", names.join("; ")))
         }
+    }
+}
+
+fn signed_by(signature: &Signature) -> String {
+    let name = signature.signer.as_ref().map(|it| it.name.as_str());
+    match (signature.standing, name) {
+        (Standing::Trusted, Some(name)) => match &signature.signer {
+            Some(it) if it.is_microsoft => format!("{name} (a program of Microsoft)"),
+            _ => name.to_owned(),
+        },
+        (Standing::Trusted, None) => "somebody whom Windows trusts".to_owned(),
+        (Standing::Untrusted, Some(name)) => {
+            format!("{name}, it claims; Windows does not trust that")
+        }
+        (Standing::Untrusted, None) => "somebody whom Windows does not trust".to_owned(),
+        (Standing::Unsigned, _) => "nobody".to_owned(),
+        (Standing::Unknown, _) => match &signature.why {
+            Some(why) => format!("not known: {why}"),
+            None => "not known".to_owned(),
+        },
     }
 }
 

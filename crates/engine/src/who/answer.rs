@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
+use super::backup::Backup;
 use super::handling::Handling;
+use super::signed::Signature;
 use crate::knowledge::products::Product;
 use crate::report::Certainty;
 
@@ -25,6 +27,9 @@ pub struct Answer {
     pub absent: Vec<String>,
     /// Everyone who was found; those who keep others out come first.
     pub holders: Vec<Holder>,
+    /// Whether a backup is being made right now; not asked where nobody among them makes any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Backup>,
     /// Into what one could not look.
     pub not_inspected: Vec<NotInspected>,
     /// What else is missing from the answer.
@@ -154,6 +159,9 @@ pub struct Process {
     /// Whether Windows keeps others from looking into it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_protected: Option<bool>,
+    /// Who signed its file; not asked of whoever keeps nobody out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// A service.

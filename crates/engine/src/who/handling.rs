@@ -6,6 +6,7 @@ use serde::Serialize;
 use unwedge_host::probe::{Conflict, Hold, Holder};
 
 use super::answer::{ProductNamed, Service};
+use super::backup::{self, Backup, Now};
 use crate::fact::suspects::{is_of_updates, is_within_windows};
 use crate::knowledge::services::{self, KnownService, Stopping};
 
@@ -115,6 +116,33 @@ pub(super) fn handling(
     Handling { owner, may_be_stopped, advice }
 }
 
+/// What may be done about a holder that makes backups, now that it is known whether one is made.
+pub(super) fn now_that(
+    backup: &Backup,
+    handling: &mut Handling,
+    conflict: &super::answer::Conflict,
+) {
+    use super::answer::Conflict;
+    let is_in_the_way = !matches!(conflict, Conflict::None | Conflict::Oplock);
+    if handling.owner != Owner::Backup || !is_in_the_way {
+        return;
+    }
+    match backup.told {
+        Now::Running => {
+            let making = backup.services.iter().find_map(|it| backup::of_windows(&it.name));
+            let making = making.unwrap_or(backup::Making::Backup).name();
+            let services = list(&backup.services);
+            handling.may_be_stopped = MayStop::Wait;
+            handling.advice = format!(
+                "Do not end it: {making} is being made right now ({services} runs). Wait until \
+                 that is done."
+            );
+        }
+        Now::Unknown => handling.advice.push_str(" Whether one runs now is not known."),
+        Now::NoneSeen => {}
+    }
+}
+
 const RESTART: &str = "Do not end it: Windows needs it. A restart frees the file.";
 
 fn owner(holder: &Holder, services: &[Service], products: &[ProductNamed]) -> Owner {
@@ -131,6 +159,9 @@ fn owner(holder: &Holder, services: &[Service], products: &[ProductNamed]) -> Ow
     let is_core = |it: &Service| is_of_updates(&it.name);
     if is_own && (INSTALLS.contains(&image.as_str()) || services.iter().any(is_core)) {
         return Owner::Updating;
+    }
+    if is_own && services.iter().any(|it| backup::of_windows(&it.name).is_some()) {
+        return Owner::Backup;
     }
     if let Some(first) = products.first() {
         return owner_of(first);

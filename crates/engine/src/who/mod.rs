@@ -1,7 +1,9 @@
 //! Who holds files: what a host sees of it, with who that is and what may be done about it.
 
 pub mod answer;
+mod backup;
 mod handling;
+mod signed;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -10,7 +12,9 @@ use unwedge_host::probe::{self, Holders};
 use unwedge_host::{Host, HostErrorKind, KeyPath, ServiceName, WinPath};
 
 pub use answer::{Answer, SCHEMA, Told};
+pub use backup::{Backup, Now};
 pub use handling::{Handling, MayStop, Owner};
+pub use signed::{KeptIn, Signature, Signer, Standing};
 pub use turns::{Turn, Turns};
 
 use crate::fact::state::UPDATE_PATHS;
@@ -62,6 +66,13 @@ pub fn ask(host: &dyn Host, paths: &[WinPath]) -> Answer {
         let pid = it.process.as_ref().map_or(0, |it| it.pid);
         (!it.counts, it.conflict.rank(), it.certainty, pid, it.path.to_lowercase())
     });
+    signed::ask(host, &mut holders);
+    let backup = backup::look(host, &holders);
+    if let Some(backup) = &backup {
+        for it in &mut holders {
+            handling::now_that(backup, &mut it.handling, &it.conflict);
+        }
+    }
     Answer {
         schema: SCHEMA,
         unwedge: env!("CARGO_PKG_VERSION"),
@@ -69,6 +80,7 @@ pub fn ask(host: &dyn Host, paths: &[WinPath]) -> Answer {
         asked: paths.iter().map(ToString::to_string).collect(),
         absent,
         holders,
+        backup,
         not_inspected: found.not_inspected.iter().map(not_inspected).collect(),
         gaps: found.gaps.into_iter().map(|it| Gap { what: it.what, why: it.why }).collect(),
     }
@@ -208,6 +220,7 @@ fn process(it: &probe::Process) -> Process {
         user: it.user.clone(),
         session: it.session,
         is_protected: it.is_protected,
+        signature: None,
     }
 }
 

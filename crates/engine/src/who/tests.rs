@@ -131,6 +131,74 @@ fn pitfall_31_a_name_alone_makes_nothing_a_part_of_windows() {
     assert_eq!(holder.handling.owner, Owner::Windows);
 }
 
+const VEEAM: &str = "//- service VeeamEndpointBackupSvc running automatic pid=9\n\
+     //- holder service=VeeamEndpointBackupSvc path=C:\\data\\a share=none\n\
+     //- absent service wbengine\n//- absent service SDRSVC\n//- absent service swprv\n";
+
+#[test]
+fn a_backup_that_runs_now_is_waited_for() {
+    let with = |vss: &str| asked(&format!("{VEEAM}{vss}"), r"C:\data");
+    let told =
+        |it: &Answer| (it.backup.as_ref().unwrap().told, it.holders[0].handling.may_be_stopped);
+    let running = with("//- service VSS running manual pid=10\n");
+    assert_eq!(told(&running), (Now::Running, MayStop::Wait));
+    let advice = &running.holders[0].handling.advice;
+    assert!(advice.contains("snapshot") && advice.contains("VSS"), "{advice}");
+    let idle = with("//- service VSS stopped manual\n");
+    assert_eq!(told(&idle), (Now::NoneSeen, MayStop::OfficialWay));
+    let dark = with("");
+    assert_eq!(told(&dark), (Now::Unknown, MayStop::OfficialWay));
+    assert!(dark.holders[0].handling.advice.ends_with("is not known."));
+}
+
+#[test]
+fn what_makes_backups_for_windows_is_making_one_while_it_runs() {
+    for name in ["wbengine", "VSS"] {
+        let holder = one(&format!(
+            "//- service {name} running manual pid=9 image=C:\\Windows\\System32\\a.exe\n\
+             //- holder service={name} path=C:\\data\\a share=none\n"
+        ));
+        let told = (holder.handling.owner, holder.handling.may_be_stopped);
+        assert_eq!(told, (Owner::Backup, MayStop::Wait), "{name}: {}", holder.handling.advice);
+    }
+}
+
+#[test]
+fn a_service_that_was_called_for_is_at_work_and_others_ask_for_nothing() {
+    let holder = one("//- service MacriumService running manual pid=9\n\
+                      //- holder service=MacriumService path=C:\\data\\a share=none\n");
+    assert_eq!(holder.handling.may_be_stopped, MayStop::Wait);
+    let other = "//- service VSS running manual pid=10\n//- process 7 x.exe\n\
+                 //- holder process=7 path=C:\\data\\a share=none\n";
+    assert_eq!(asked(other, r"C:\data").backup, None);
+}
+
+#[test]
+fn who_signed_is_told_of_whoever_counts_and_unknown_is_said() {
+    let with = |file: &str| {
+        let text = format!(
+            "{file}//- process 7 x.exe image=C:\\x.exe\n\
+             //- holder process=7 path=C:\\data\\a share=none\n"
+        );
+        one(&text).process.unwrap().signature.unwrap()
+    };
+    let trusted = with("//- file C:\\x.exe signed=\"Example Ltd\"\n");
+    assert_eq!(trusted.standing, Standing::Trusted);
+    let signer = trusted.signer.unwrap();
+    assert_eq!((signer.name.as_str(), signer.is_microsoft), ("Example Ltd", false));
+    assert_eq!(signer.kept_in, KeptIn::File);
+    assert_eq!(with("//- file C:\\x.exe signed=A untrusted\n").standing, Standing::Untrusted);
+    assert_eq!(with("//- file C:\\x.exe unsigned\n").standing, Standing::Unsigned);
+    for dark in ["", "//- file C:\\x.exe\n", "//- absent C:\\x.exe\n"] {
+        let told = with(dark);
+        assert_eq!((told.standing, told.signer), (Standing::Unknown, None), "{dark}");
+        assert!(told.why.is_some());
+    }
+    let loaded = "//- file C:\\x.exe unsigned\n//- process 7 x.exe image=C:\\x.exe\n\
+                  //- holder process=7 path=C:\\data\\a.dll how=image\n";
+    assert_eq!(asked(loaded, r"C:\data").holders[0].process.as_ref().unwrap().signature, None);
+}
+
 #[test]
 fn what_keeps_nobody_out_counts_only_for_the_file_itself() {
     let text = "//- process 600 a.exe\n//- holder process=600 path=C:\\data\\a.dll how=image\n";

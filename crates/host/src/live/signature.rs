@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use windows::Win32::Foundation::{
-    ERROR_NOT_FOUND, GetLastError, HANDLE, HWND, INVALID_HANDLE_VALUE,
+    ERROR_NOT_FOUND, GetLastError, HANDLE, HWND, INVALID_HANDLE_VALUE, NO_ERROR, SetLastError,
 };
 use windows::Win32::Security::Cryptography::Catalog::CATALOG_INFO;
 use windows::Win32::Security::WinTrust::{
@@ -168,8 +168,13 @@ impl Asked {
     }
 
     fn verdict(&self, data: &mut WINTRUST_DATA, kind: SignatureKind) -> Part<Signature> {
+        // So that it is not what an earlier call left.
+        // SAFETY: it only sets a number of this thread.
+        unsafe { SetLastError(NO_ERROR) };
         let code = self.call(data).cast_unsigned();
-        let standing = Standing::of_verdict(code);
+        // SAFETY: it only reads a number of this thread.
+        let reason = unsafe { GetLastError() };
+        let standing = Standing::of_verdict(code, reason.0);
         let by = match standing {
             Ok(Standing::Unsigned) | Err(_) => None,
             Ok(it) => self.certificates.signer(data.hWVTStateData, it, kind),
