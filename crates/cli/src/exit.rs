@@ -38,6 +38,26 @@ pub(crate) enum Exit {
     Kept = 7,
 }
 
+impl Exit {
+    #[cfg(any(windows, test))]
+    const ALL: [Exit; 8] = [
+        Exit::Ok,
+        Exit::Failing,
+        Exit::Error,
+        Exit::NotAssessed,
+        Exit::Refused,
+        Exit::NeedsRestart,
+        Exit::Stuck,
+        Exit::Kept,
+    ];
+
+    /// What a process of this program that ended with `code` meant; `None` if it was none of these.
+    #[cfg(any(windows, test))]
+    pub(crate) fn of(code: u32) -> Option<Exit> {
+        Exit::ALL.into_iter().find(|it| *it as u32 == code)
+    }
+}
+
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self as u8)
@@ -58,5 +78,17 @@ pub(crate) fn written(result: io::Result<()>, exit: Exit) -> anyhow::Result<Exit
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit),
         result => Ok(result.map(|()| exit)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_another_process_is_read_as_it_was_meant() {
+        assert!(Exit::ALL.into_iter().all(|it| Exit::of(it as u32) == Some(it)));
+        // A panic, and Ctrl-C.
+        assert_eq!((Exit::of(101), Exit::of(0xc000_013a)), (None, None));
     }
 }

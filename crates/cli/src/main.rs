@@ -5,11 +5,14 @@ mod exit;
 mod machine;
 mod render;
 
+use std::ffi::OsString;
+
 use clap::Parser;
 
-use command::Command;
+use command::elevate::{self, Starter};
+use command::{Command, home};
 use exit::Exit;
-use unwedge_host::live::start;
+use unwedge_host::live::{seat, start};
 
 /// Finds out why Windows Update fails, repairs it so that every change can be taken back, and
 /// proves that the update now goes through
@@ -41,8 +44,23 @@ fn main() -> Exit {
     if let Some(exit) = helped() {
         return exit;
     }
-    match command::run(Cli::parse().command) {
-        Ok(exit) => exit,
-        Err(error) => exit::tell(&error),
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let starter = match arguments.get(1) {
+        Some(first) if first == elevate::BY_ITSELF => {
+            arguments.remove(1);
+            Starter::Itself
+        }
+        Some(_) | None => Starter::Anybody,
+    };
+    let is_at_home = home::is_at_home(arguments.get(1..).unwrap_or_default());
+    let ended = match is_at_home {
+        true => home::run(),
+        false => command::run(Cli::parse_from(arguments).command, starter),
+    };
+    let exit = ended.unwrap_or_else(|error| exit::tell(&error));
+    if is_at_home || starter == Starter::Itself {
+        render::say("Press any key to close this window.");
+        seat::wait_for_key();
     }
+    exit
 }

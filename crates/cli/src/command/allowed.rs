@@ -8,7 +8,7 @@ use unwedge_engine::restore_point::RestorePoint;
 use unwedge_host::{RepairSource, WinPath};
 
 /// What may be done.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Allowed {
     /// Consider only this repair (may be given more than once)
     #[arg(long = "repair", value_name = "ID")]

@@ -1,5 +1,6 @@
 //! `unwedge fix`: makes the plan true, proves it, or takes everything back.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ use crate::render::progress::Teller;
 use crate::render::{self, json};
 
 /// Repairs the PC: shows the plan, asks once, takes everything back if the update still fails
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct FixArgs {
     /// A .host machine; on Windows none means this PC
     pub(crate) pc: Option<PathBuf>,
@@ -43,6 +44,9 @@ pub(crate) struct FixArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// The plan that was agreed to before this program was started again, by its fingerprint
+    #[arg(long, hide = true)]
+    agreed: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -180,7 +184,8 @@ fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<
         }
         // Whoever agreed to the first plan agreed to what it says comes next, if that does not help.
         let is_new = attempts.is_empty() || asks_again(&plan);
-        if is_new && !args.consent().is_given && !agreed("Go ahead?")? {
+        let is_agreed = attempts.is_empty() && args.agreed == Some(fingerprint(&plan));
+        if is_new && !is_agreed && !args.consent().is_given && !agreed("Go ahead?")? {
             let exit = if attempts.is_empty() { Exit::Refused } else { Exit::Failing };
             attempts.push(Attempt { plan: Some(plan), repair: None, journal: None });
             break exit;
@@ -207,6 +212,15 @@ fn begin(args: FixArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<
         report(verdict_before.unwrap_or(Verdict::NotAssessed), &attempts, exit)?;
     }
     Ok(exit)
+}
+
+/// Tells a plan from others by what a person was shown of its steps.
+pub(crate) fn fingerprint(plan: &Plan) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for step in &plan.steps {
+        (&step.says, &step.touches, &step.undo, step.reversible).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Carries one plan out, with everything on record before it begins; gives its journal too.

@@ -6,9 +6,11 @@ pub(crate) mod clean_boot;
 pub(crate) mod collect;
 pub(crate) mod decode;
 pub(crate) mod diagnose;
+pub(crate) mod elevate;
 pub(crate) mod explain;
 pub(crate) mod fix;
 pub(crate) mod history;
+pub(crate) mod home;
 pub(crate) mod isolate;
 pub(crate) mod noted;
 pub(crate) mod plan;
@@ -19,6 +21,7 @@ pub(crate) mod watch;
 pub(crate) mod who;
 
 use crate::exit::Exit;
+use elevate::{Starter, Voice};
 use noted::{Deed, noted};
 
 /// The commands, in the order in which a person meets them.
@@ -41,8 +44,13 @@ pub(crate) enum Command {
     Collect(collect::CollectArgs),
 }
 
-/// Does what was asked.
-pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
+/// Does what was asked, as administrator where this PC is to be changed and a person lets it.
+pub(crate) fn run(command: Command, starter: Starter) -> anyhow::Result<Exit> {
+    if let Some(voice) = voice_of_change(&command)
+        && let Some(exit) = elevate::instead(starter, voice)?
+    {
+        return Ok(exit);
+    }
     match command {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -68,5 +76,22 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::CleanBoot(args) => clean_boot::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Collect(args) => collect::run(&args),
+    }
+}
+
+/// How a command speaks that changes the PC it runs on; `None` for all others.
+fn voice_of_change(command: &Command) -> Option<Voice> {
+    match command {
+        Command::Fix(args) if args.pc.is_none() && !args.dry_run => {
+            Some(Voice::of(args.silent, args.json))
+        }
+        Command::Undo(args) if args.what.as_deref().is_none_or(undo::is_kept_here) => {
+            Some(Voice::of(args.silent, args.json))
+        }
+        Command::Recover(args) if args.pc.is_none() => Some(Voice::of(args.silent, args.json)),
+        Command::Clean(args) if args.pc.is_none() && !args.list => {
+            Some(Voice::of(false, args.json))
+        }
+        _ => None,
     }
 }

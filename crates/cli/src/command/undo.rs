@@ -181,6 +181,14 @@ fn target(what: Option<&Path>) -> anyhow::Result<(Named, Option<u32>)> {
     Ok((named, Some(volume.number)))
 }
 
+/// Whether a journal lies where those of this PC are kept, by its path alone: only an administrator
+/// may look there.
+pub(crate) fn is_kept_here(journal: &Path) -> bool {
+    let lower = |path: &Path| path.to_string_lossy().to_lowercase();
+    let own = state::place().ok();
+    journal.parent().zip(own).is_some_and(|(folder, own)| lower(folder) == lower(&own))
+}
+
 fn is_this_pc(folder: &Path) -> bool {
     let own = unwedge_host::live::Live::open().ok().and_then(|_| state::place().ok());
     own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == folder)

@@ -108,7 +108,8 @@ fn utc_offset_minutes() -> Option<i32> {
     Some(offset).filter(|it| it.abs() <= 14 * 60)
 }
 
-fn is_elevated() -> Option<bool> {
+/// Whether this program runs with the rights of an administrator.
+pub(super) fn is_elevated() -> Option<bool> {
     let token = own_token(TOKEN_QUERY)?;
     let mut elevation = TOKEN_ELEVATION::default();
     let size = u32::try_from(size_of::<TOKEN_ELEVATION>()).ok()?;

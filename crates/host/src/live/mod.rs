@@ -11,6 +11,8 @@ mod absent;
 mod access;
 #[cfg(windows)]
 mod apply;
+#[cfg(any(windows, test))]
+mod arguments;
 #[cfg(windows)]
 mod close;
 #[cfg(windows)]
@@ -19,6 +21,8 @@ mod com;
 mod control;
 #[cfg(windows)]
 mod disk;
+#[cfg(windows)]
+pub mod elevation;
 #[cfg(windows)]
 mod event;
 #[cfg(windows)]
@@ -64,6 +68,7 @@ mod retry;
 #[cfg(any(windows, test))]
 mod returned;
 pub mod said;
+pub mod seat;
 #[cfg(windows)]
 mod secured;
 #[cfg(windows)]
