@@ -374,6 +374,7 @@ impl<H: Host> Host for Overlay<H> {
             | Probe::Disks
             | Probe::Power
             | Probe::Membership
+            | Probe::Usage
             | Probe::Events(_) => self.below.probe(probe),
         }
     }

@@ -10,6 +10,7 @@ mod signature;
 mod storage;
 mod store;
 mod task;
+mod usage;
 mod whole;
 
 pub use agent::{
@@ -32,6 +33,7 @@ pub use storage::{
 };
 pub use store::{SourceContent, StoreHealth};
 pub use task::{Task, TaskState};
+pub use usage::{Spent, Usage};
 pub use whole::{Battery, Membership, Power};
 
 use crate::descriptor::{Descriptor, Securable};
@@ -53,6 +55,8 @@ pub enum Probe {
     Updates,
     /// Which processes run?
     Processes,
+    /// What have processes used since they began?
+    Usage,
     /// Which filters of file systems are loaded now?
     Filters,
     /// What does the Windows Update Agent know: its history, its state, its services?
@@ -106,6 +110,7 @@ pub enum ProbeOutput {
     FreeSpace { free_bytes: u64 },
     Updates(Vec<Update>),
     Processes(Vec<Process>),
+    Usage(Vec<Usage>),
     Filters(Vec<LoadedFilter>),
     UpdateAgent(Box<UpdateAgent>),
     ServiceNames(Vec<ServiceName>),
@@ -225,6 +230,14 @@ pub fn processes(host: &dyn Host) -> Result<Vec<Process>> {
     match host.probe(&Probe::Processes)? {
         ProbeOutput::Processes(it) => Ok(it),
         other => Err(mismatch("processes", &other)),
+    }
+}
+
+/// Asks what processes have used since they began; one that does not tell is left out.
+pub fn usage(host: &dyn Host) -> Result<Vec<Usage>> {
+    match host.probe(&Probe::Usage)? {
+        ProbeOutput::Usage(it) => Ok(it),
+        other => Err(mismatch("what processes use", &other)),
     }
 }
 

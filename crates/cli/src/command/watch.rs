@@ -86,12 +86,12 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
         let host = open_all(&args.paths)?;
         let elapsed = begun.elapsed();
         let steps = watch.look(&*host, elapsed);
-        bar.show(watch.stage(), elapsed);
+        bar.show(watch.stage(), elapsed, &steps);
         for step in &steps {
             if args.json {
                 let line = Line { schema: SCHEMA, at: now(), stage: watch.stage(), step };
                 show(&format!("{}\n", serde_json::to_string(&line)?));
-            } else {
+            } else if !bar.shows(step) {
                 bar.above(|| show(&line(step, elapsed)));
             }
             if let Step::Ended(end) = step {

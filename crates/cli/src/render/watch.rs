@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unwedge_engine::report::{Citation, OperationOutcome, Role};
-use unwedge_engine::watch::{End, Ending, Stage, Step};
+use unwedge_engine::watch::{End, Ending, Stage, Step, Work};
 
 use super::style::{FAINT, NAME, RIGHT, UNSURE, WRONG};
 use super::{heading, item, paragraph};
@@ -30,7 +30,7 @@ impl Bar {
     }
 
     /// Shows how far it is.
-    pub(crate) fn show(&self, stage: Stage, elapsed: Duration) {
+    pub(crate) fn show(&self, stage: Stage, elapsed: Duration, steps: &[Step]) {
         let (position, words) = match stage {
             Stage::Waiting => (0, "waiting for an update to begin"),
             Stage::Looking => (0, "looking for updates"),
@@ -40,7 +40,17 @@ impl Bar {
             Stage::Done => (STAGES, "came to an end"),
         };
         self.bar.set_position(position);
-        self.bar.set_message(format!("{words}, {} so far", clock(elapsed)));
+        let at_work = steps.iter().find_map(|it| match it {
+            Step::Work { processes } => processes.first().map(work),
+            _ => None,
+        });
+        let at_work = at_work.map(|it| format!("; {it}")).unwrap_or_default();
+        self.bar.set_message(format!("{words}, {} so far{at_work}", clock(elapsed)));
+    }
+
+    /// Whether it shows a step by itself, so that no line is needed for it.
+    pub(crate) fn shows(&self, step: &Step) -> bool {
+        matches!(step, Step::Work { .. }) && !self.bar.is_hidden()
     }
 
     /// Writes something above the bar.
@@ -76,6 +86,10 @@ pub(crate) fn line(step: &Step, elapsed: Duration) -> String {
         },
         Step::HolderCame(held) => ("holds", UNSURE, held.to_string()),
         Step::HolderLeft(held) => ("let go", FAINT, format!("{} of {}", held.image, held.path)),
+        Step::Work { processes } => ("works", FAINT, works(processes)),
+        Step::WorkUnknown { why } => {
+            ("blind", UNSURE, format!("how hard updates work cannot be told: {why}"))
+        }
         Step::Quiet { seconds } => {
             ("quiet", UNSURE, format!("nothing was written for {} minutes", seconds / 60))
         }
@@ -83,6 +97,28 @@ pub(crate) fn line(step: &Step, elapsed: Duration) -> String {
     };
     let label = format!("{:>7}  {style}{word:<9}{style:#} ", clock(elapsed));
     item(&label, &" ".repeat(19), &text)
+}
+
+/// The busiest processes, in one line.
+fn works(processes: &[Work]) -> String {
+    const MOST: usize = 3;
+    let told: Vec<String> = processes.iter().take(MOST).map(work).collect();
+    let more = match processes.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("; {more} more"),
+    };
+    format!("{}{more}", told.join("; "))
+}
+
+fn work(it: &Work) -> String {
+    let who = match (it.services.as_slice(), it.product) {
+        ([], None) => String::new(),
+        ([], Some(product)) => format!(" ({product})"),
+        (services, _) => format!(" ({})", services.join(", ")),
+    };
+    let (read, written) = (HumanBytes(it.read_bytes), HumanBytes(it.written_bytes));
+    let share = it.processor_percent;
+    format!("{}{who} {share} % of a processor, read {read}, wrote {written}", it.image)
 }
 
 fn ended(end: &End) -> String {

@@ -8,6 +8,7 @@ mod ending;
 mod since;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::rule::RuleSet;
 
 pub use ending::{End, Ending};
 use since::{Marks, Since};
+pub use work::Work;
 
 /// Version of the lines that `unwedge watch --json` writes.
 pub const SCHEMA: u32 = 1;
@@ -78,6 +80,16 @@ pub enum Step {
     HolderCame(Held),
     /// Somebody holds a file no longer.
     HolderLeft(Held),
+    /// What processes that update and protect did since the last look, the busiest first.
+    Work {
+        /// Those that did anything.
+        processes: Vec<Work>,
+    },
+    /// What processes do cannot be told.
+    WorkUnknown {
+        /// Why.
+        why: String,
+    },
     /// Nothing was written for so many seconds, for the first time or again twice as long.
     Quiet {
         /// Since the last record.
@@ -132,6 +144,7 @@ pub struct Watch<'r> {
     operations: BTreeMap<String, Outcome>,
     findings: BTreeSet<String>,
     holders: BTreeMap<String, Held>,
+    works: work::Works,
     /// How much was written by the last look, and when that was.
     written: (u64, Duration),
     told_quiet: Duration,
@@ -164,6 +177,7 @@ impl<'r> Watch<'r> {
             operations: BTreeMap::new(),
             findings: BTreeSet::new(),
             holders: BTreeMap::new(),
+            works: work::Works::default(),
             written: (0, Duration::ZERO),
             told_quiet: Duration::ZERO,
             stage: Stage::Waiting,
@@ -193,6 +207,8 @@ impl<'r> Watch<'r> {
             self.written = (written, elapsed);
             self.told_quiet = Duration::ZERO;
         }
+        // That something is at work is no record of it: a stalled installer may spin.
+        steps.extend(self.works.look(host, elapsed));
         let quiet = elapsed.saturating_sub(self.written.1);
         self.stage = stage_of(&facts);
         if let Some(end) = ending::of(self, &facts, &diagnosis, quiet) {

@@ -25,6 +25,7 @@ pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutpu
         Probe::Membership => management::membership().map(ProbeOutput::Membership),
         Probe::Events(query) => event::ask(query).map(ProbeOutput::Events),
         Probe::Processes => process::all().map(ProbeOutput::Processes),
+        Probe::Usage => process::usage().map(ProbeOutput::Usage),
         Probe::Store => store::health().map(ProbeOutput::Store),
         Probe::FreeSpace
         | Probe::Holders { .. }

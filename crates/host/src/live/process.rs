@@ -20,7 +20,7 @@ use super::name;
 use super::refusal::refused;
 use super::returned::{Returned, Running};
 use super::service;
-use crate::probe::Process;
+use crate::probe::{Process, Usage};
 use crate::{HostError, HostErrorKind, Result, ServiceName, WinPath};
 
 /// A list longer than this is no list of processes.
@@ -32,6 +32,19 @@ type QueryProcess = unsafe extern "system" fn(HANDLE, u32, *mut c_void, u32, *mu
 /// All processes, with what each lets others know of it.
 pub(super) fn all() -> Result<Vec<Process>> {
     Ok(described(&running()?, &by_process()))
+}
+
+/// What each process has used, as the list of processes says: none of them is opened.
+pub(super) fn usage() -> Result<Vec<Usage>> {
+    let services = by_process();
+    let told = |it: Running| Usage {
+        services: services.get(&it.pid).cloned().unwrap_or_default(),
+        pid: it.pid,
+        began: it.began,
+        image: it.image,
+        spent: it.spent,
+    };
+    Ok(running()?.into_iter().map(told).collect())
 }
 
 /// What each of these processes lets others know of it.

@@ -2,6 +2,7 @@
 //!
 //! The layouts are those of 64-bit Windows. Whatever does not point into its buffer is passed over.
 
+use crate::probe::Spent;
 use crate::service::{FailureAction, FailureActionKind, RunState};
 use crate::{ServiceName, StartType};
 
@@ -48,6 +49,7 @@ pub(super) struct Running {
     /// In units of 100 ns since 1601.
     pub(super) began: u64,
     pub(super) image: String,
+    pub(super) spent: Spent,
 }
 
 impl<'b> Returned<'b> {
@@ -162,6 +164,13 @@ impl<'b> Returned<'b> {
             parent: self.u32_at(at + 88)?,
             session: self.u32_at(at + 100)?,
             began: self.u64_at(at + 32)?,
+            // `UserTime`, `KernelTime`, `ReadTransferCount`, `WriteTransferCount` (winternl.h and
+            // phnt/ntexapi.h), the numbers of `GetProcessTimes` and `GetProcessIoCounters`.
+            spent: Spent {
+                processor_100ns: self.u64_at(at + 40)?.saturating_add(self.u64_at(at + 48)?),
+                read_bytes: self.u64_at(at + 232)?,
+                written_bytes: self.u64_at(at + 240)?,
+            },
             image: match pid {
                 0 => "System Idle Process".to_owned(),
                 4 if image.is_empty() => "System".to_owned(),
@@ -279,7 +288,9 @@ mod tests {
         let process = |next: u32, pid: u32, name: &str, at: u64| {
             let mut bytes = vec![0; 256];
             bytes[..4].copy_from_slice(&next.to_le_bytes());
-            bytes[32..40].copy_from_slice(&9_u64.to_le_bytes());
+            for (at, number) in [(32, 9_u64), (40, 20), (48, 300), (232, 4_000), (240, 50_000)] {
+                bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            }
             bytes[56..58].copy_from_slice(&(name.len() as u16 * 2).to_le_bytes());
             if !name.is_empty() {
                 bytes[64..72].copy_from_slice(&(BASE + at + 256).to_le_bytes());
@@ -297,6 +308,8 @@ mod tests {
         assert_eq!(names, ["System Idle Process", "scan.exe"]);
         let last = &all[1];
         assert_eq!((last.pid, last.parent, last.session, last.began), (77, 4, 1, 9));
+        let spent = Spent { processor_100ns: 320, read_bytes: 4_000, written_bytes: 50_000 };
+        assert_eq!(last.spent, spent);
     }
 
     proptest! {
