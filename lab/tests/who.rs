@@ -77,7 +77,10 @@ fn each_service_is_named_with_the_way_it_holds_and_nothing_is_changed() {
     assert!(text.stdout.contains("bytes 100 to 199, locked"), "{text:?}");
     assert!(text.stdout.contains("rangelock"), "{text:?}");
 
-    assert_eq!(pc.registry_dump().changes_since(&registry), [""; 0]);
+    let mut changed = pc.registry_dump().changes_since(&registry);
+    // Wine makes it with its usual value when it is first asked who signed a file.
+    changed.retain(|it| !it.contains(r"\CurrentVersion\Wintrust"));
+    assert_eq!(changed, [""; 0]);
     assert_eq!(pc.tree().changes_since(&files), [""; 0]);
 }
 
@@ -89,7 +92,7 @@ fn who_is_gone_is_told_no_more_and_what_is_not_there_is_an_error() {
     assert_eq!((code, &told["told"]), (0, &"nobody".into()), "{told:#}");
     pc.start_service("brief", &format!("own:{DATABASE}"));
     let (code, told) = asked(&pc, &[DATABASE]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 1, "{told:#}");
     let it = holder(&told, DATABASE);
     assert_eq!(it["conflict"]["others_may_read"], false, "{it:#}");
     assert_eq!(pc.run_windows("sc", &["stop", "brief"]).code, 0);

@@ -4,6 +4,7 @@
 //! is ended by force leaves locks behind in its process.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::{HostError, HostErrorKind, Result};
@@ -11,6 +12,7 @@ use crate::{HostError, HostErrorKind, Result};
 /// A question that was asked and may be answered.
 pub(super) struct Asked<T> {
     answer: Receiver<Result<T>>,
+    asking: Option<JoinHandle<()>>,
     until: Instant,
     limit: Duration,
     op: &'static str,
@@ -27,11 +29,12 @@ pub(super) fn ask<T: Send + 'static>(
     let (to, answer) = sync_channel(1);
     let thread = std::thread::Builder::new().name(subject.to_owned());
     // A thread that cannot be had drops its end, which is the answer.
-    let _ = thread.spawn(move || {
+    let asking = thread.spawn(move || {
         // Nobody may be waiting any more.
         let _ = to.send(question());
     });
-    Asked { answer, until: Instant::now() + limit, limit, op, subject: subject.to_owned() }
+    let until = Instant::now() + limit;
+    Asked { answer, asking: asking.ok(), until, limit, op, subject: subject.to_owned() }
 }
 
 impl<T> Asked<T> {
@@ -39,7 +42,12 @@ impl<T> Asked<T> {
     pub(super) fn wait(self) -> Result<T> {
         let left = self.until.saturating_duration_since(Instant::now());
         let kind = match self.answer.recv_timeout(left) {
-            Ok(answer) => return answer,
+            Ok(answer) => {
+                // All that is left of the thread is its end. Were it to end while the process does, the
+                // process could end with the code of the thread.
+                let _ = self.asking.map(JoinHandle::join);
+                return answer;
+            }
             Err(RecvTimeoutError::Timeout) => {
                 HostErrorKind::TimeLimit { seconds: self.limit.as_secs() }
             }
