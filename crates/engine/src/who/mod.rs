@@ -8,6 +8,8 @@ mod signed;
 mod tests;
 mod turns;
 
+use std::collections::HashMap;
+
 use unwedge_host::probe::{self, Holders};
 use unwedge_host::{Host, HostErrorKind, KeyPath, ServiceName, WinPath};
 
@@ -61,7 +63,9 @@ pub fn ask(host: &dyn Host, paths: &[WinPath]) -> Answer {
         let gap = probe::HolderGap { what: EVERYONE.to_owned(), why };
         Holders { gaps: vec![gap], ..Holders::default() }
     });
-    let mut holders: Vec<Holder> = found.holders.iter().map(|it| holder(host, it)).collect();
+    let mut services = Services { host, known: HashMap::new() };
+    let mut holders: Vec<Holder> =
+        found.holders.iter().map(|it| holder(&mut services, it)).collect();
     holders.sort_by_cached_key(|it| {
         let pid = it.process.as_ref().map_or(0, |it| it.pid);
         (!it.counts, it.conflict.rank(), it.certainty, pid, it.path.to_lowercase())
@@ -98,8 +102,8 @@ fn told(found: &Holders, holders: &[Holder]) -> Told {
     }
 }
 
-fn holder(host: &dyn Host, it: &probe::Holder) -> Holder {
-    let services: Vec<Service> = it.services().iter().map(|name| service(host, name)).collect();
+fn holder(services: &mut Services<'_>, it: &probe::Holder) -> Holder {
+    let services: Vec<Service> = it.services().iter().map(|name| services.named(name)).collect();
     let products = products_of(it, &services);
     let conflict = conflict(&it.conflict);
     let keeps_nobody_out =
@@ -119,6 +123,19 @@ fn holder(host: &dyn Host, it: &probe::Holder) -> Holder {
         conflict,
         services,
         products,
+    }
+}
+
+/// Services by their names, each asked for once: who holds one file may hold thousands.
+struct Services<'h> {
+    host: &'h dyn Host,
+    known: HashMap<String, Service>,
+}
+
+impl Services<'_> {
+    fn named(&mut self, name: &ServiceName) -> Service {
+        let asked = || service(self.host, name);
+        self.known.entry(name.as_str().to_lowercase()).or_insert_with(asked).clone()
     }
 }
 
