@@ -13,6 +13,9 @@ const TARGET: &str = "x86_64-pc-windows-gnu";
 /// How `scripts/windows-lab` ends where there can be no lab.
 #[cfg(target_os = "linux")]
 const CANNOT: i32 = 77;
+/// All tests under Wine take a quarter of this; a Windows that hangs may not take longer.
+#[cfg(target_os = "linux")]
+const MOST_SECONDS: u64 = 20 * 60;
 
 /// Runs all tests; one line at the end says what was skipped.
 pub(crate) fn run(project: &Path, only_windows: bool) -> anyhow::Result<()> {
@@ -67,6 +70,7 @@ mod windows {
 #[cfg(target_os = "linux")]
 mod windows {
     use super::*;
+    use crate::wine;
     use unwedge_lab::{Lab, Pc, lab_folder};
 
     /// Tests on Windows; a reason where that is not possible.
@@ -98,18 +102,22 @@ mod windows {
             println!("skipped: no clippy here");
         }
         step("build for Windows", with_lab()?.arg("build").args(all))?;
+        // Examples in comments are built where no program of the lab may look; they ran before.
+        let tests = ["--no-fail-fast", "--lib", "--bins", "--tests"];
+        let built = ["test", "--no-run", "--quiet"];
+        step("tests for Windows", with_lab()?.args(built).args(tests).args(all))?;
         let pc = lab.start("tests", &[project, &target])?;
         readable(&pc, project)?;
         let runner = std::env::current_exe()?;
         let runner = runner.to_str().context("the path of this program is not UTF-8")?;
-        let mut tests = with_lab()?;
-        // Examples in comments are built where no program of the lab may look; they ran before.
-        tests.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(all);
-        tests.env(super::super::wine::SESSION, pc.session().ticket());
-        tests.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", format!("{runner} wine"));
+        let mut run = with_lab()?;
+        run.arg("test").args(tests).args(all);
+        run.env(wine::SESSION, pc.session().ticket());
+        run.env(wine::UNTIL, (wine::now() + MOST_SECONDS).to_string());
+        run.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", format!("{runner} wine"));
         // What holds for any bytes was tried in full above; memory is slow to get under Wine.
-        tests.env("PROPTEST_CASES", "32");
-        step("tests under Wine", &mut tests)?;
+        run.env("PROPTEST_CASES", "32");
+        step("tests under Wine", &mut run)?;
         drop(pc);
         let release = ["build", "--release", "--package=unwedge", "--target", TARGET];
         step("the executable", with_lab()?.args(release))?;
