@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 
 /// What the lab builds for.
 #[cfg(target_os = "linux")]
-const TARGET: &str = "x86_64-pc-windows-gnu";
+pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 /// How `scripts/windows-lab` ends where there can be no lab.
 #[cfg(target_os = "linux")]
 const CANNOT: i32 = 77;

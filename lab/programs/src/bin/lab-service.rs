@@ -10,6 +10,9 @@
 //! map:FILE       maps a file and closes its handle
 //! load:LIBRARY   loads a library
 //! here:FOLDER    makes a folder its current one
+//! some:N:FOLDER  opens N of the files below a folder, evenly spread, so that others may only read them
+//! open:N:FILE    opens a file N times
+//! events:N       has N handles that are no files
 //! ignore-stop    does not accept to be stopped
 //! slow-stop      takes three seconds to stop
 //! respawn        when asked to stop, starts itself anew as a program that goes on
@@ -56,6 +59,7 @@ mod windows_only {
         SERVICE_TABLE_ENTRYW, SERVICE_WIN32_OWN_PROCESS, SetServiceStatus,
         StartServiceCtrlDispatcherW,
     };
+    use windows::Win32::System::Threading::CreateEventW;
     use windows::core::{HSTRING, PWSTR};
 
     static DEEDS: OnceLock<Vec<String>> = OnceLock::new();
@@ -193,8 +197,8 @@ mod windows_only {
         let mut held = Vec::new();
         for deed in DEEDS.get().into_iter().flatten() {
             let Some((deed, what)) = deed.split_once(':') else { continue };
-            match one(deed, what) {
-                Ok(file) => held.extend(file),
+            match all(deed, what) {
+                Ok(files) => held.extend(files),
                 Err(error) => {
                     note(&format!("cannot {deed} {what}: {error}"));
                     return None;
@@ -202,6 +206,43 @@ mod windows_only {
             }
         }
         Some(held)
+    }
+
+    /// Deeds that are done many times, and the others.
+    fn all(deed: &str, what: &str) -> std::io::Result<Vec<File>> {
+        let (many, of) = what.split_once(':').unwrap_or((what, ""));
+        let many = || many.parse::<usize>().map_err(std::io::Error::other);
+        match deed {
+            "some" => some(many()?, of),
+            "open" => (0..many()?).map(|_| File::open(of)).collect(),
+            "events" => events(many()?).map(|()| Vec::new()),
+            _ => one(deed, what).map(|file| file.into_iter().collect()),
+        }
+    }
+
+    fn some(many: usize, folder: &str) -> std::io::Result<Vec<File>> {
+        let (mut files, mut open) = (Vec::new(), vec![std::path::PathBuf::from(folder)]);
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                let is_folder = entry.file_type()?.is_dir();
+                if is_folder { &mut open } else { &mut files }.push(entry.path());
+            }
+        }
+        files.sort();
+        let step = (files.len() / many.max(1)).max(1);
+        let mut how = OpenOptions::new();
+        how.read(true).share_mode(FILE_SHARE_READ.0);
+        files.iter().step_by(step).take(many).map(|file| how.open(file)).collect()
+    }
+
+    /// They stay until the program ends.
+    fn events(many: usize) -> std::io::Result<()> {
+        for _ in 0..many {
+            // SAFETY: no pointer is given.
+            unsafe { CreateEventW(None, true, false, None) }?;
+        }
+        Ok(())
     }
 
     fn one(deed: &str, what: &str) -> std::io::Result<Option<File>> {
