@@ -19,13 +19,16 @@ use crate::fact::{Facts, Operation, OperationKind, Outcome, Place, StoreReport};
 use crate::report::{Diagnosis, GapNote, Role, SCHEMA, Verdict};
 use crate::rule::{Predicate, RegistryWorth, RuleIndex, RuleSet, StoreState, Weight};
 
-use blame::{Blame, blame};
+use blame::{Blame, blame, blame_extract};
 
 /// Rule that stands for a failed operation whose cause no rule knows.
 pub(crate) const UNEXPLAINED: &str = "operation-failed";
 
 /// Rule that stands for apps that were not updated, which is no failure of Windows Update.
 pub(crate) const APPS: &str = "app-update-failed";
+
+/// At most so many codes are named of evidence that shows no attempt to update.
+const MOST_CODES: usize = 5;
 
 /// What one rule explains, gathered over all evidence.
 #[derive(Debug, Default)]
@@ -62,6 +65,7 @@ pub fn diagnose(facts: &Facts, rules: &RuleSet) -> Diagnosis {
     service_cases(facts, rules, &mut cases);
     registry_cases(facts, rules, &standing, &mut cases);
     system_cases(facts, rules, &mut cases);
+    blame_extract(facts, rules, &mut cases);
     let findings = write::findings(facts, rules, &mut cases);
     let ignored = write::ignored(facts, rules, &seen);
     let verdict = verdict(facts, &findings, &standing);
@@ -390,10 +394,15 @@ fn missing(facts: &Facts) -> GapNote {
     } else {
         "no attempt to update is in it; give C:\\Windows\\Logs\\CBS, older CbsPersist files too"
     };
+    let codes: Vec<String> = facts.unknown.keys().take(MOST_CODES).map(Code::to_string).collect();
+    let codes = match codes.is_empty() {
+        true => String::new(),
+        false => format!("; codes of failures stand in it: {}", codes.join(", ")),
+    };
     GapNote {
         source: "evidence".to_owned(),
         line: None,
         what: "proof that updates went through".to_owned(),
-        why: why.to_owned(),
+        why: format!("{why}{codes}"),
     }
 }

@@ -21,6 +21,12 @@ const ALL_UPDATES_FAILED: Code = Code(0x8024_0022);
 /// DISM ends so many seconds behind the session that it asked for, at most.
 const ECHO_SECONDS: i64 = 60;
 
+/// Of so many lines at most is what somebody copied out of a log because it looks like the failure.
+const EXTRACT_LINES: u64 = 300;
+/// What is not known of such an extract.
+const OF_AN_EXTRACT: &str =
+    "The evidence is an extract of a log: it shows neither what was tried nor how that ended.";
+
 /// Rules to blame, and what is left over.
 pub(super) struct Blame {
     /// What each rule explains.
@@ -56,6 +62,34 @@ pub(super) fn blame(facts: &Facts, rules: &RuleSet, standing: &Standing) -> Blam
         }
     }
     Blame { cases, seen }
+}
+
+/// Blames what a few lines of a log tell that show neither an attempt nor a proof of failure:
+/// somebody copied them out because they look like the failure.
+pub(super) fn blame_extract(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, Case>) {
+    let of_failures = [LogKind::Cbs, LogKind::Dism, LogKind::WindowsUpdate, LogKind::Setup];
+    let is_short = |place: &Place| {
+        facts.sources.get(place.source).is_some_and(|it| {
+            // Nobody copies lines out of a trace, which is not text.
+            let is_trace = it.source.to_lowercase().ends_with(".etl");
+            let tells = of_failures.iter().any(|kind| kind.name() == it.kind);
+            it.lines <= EXTRACT_LINES && tells && !is_trace
+        })
+    };
+    let shows_none =
+        facts.operations.is_empty() && facts.sessions_opened == 0 && facts.store.is_empty();
+    if !shows_none || cases.values().any(|case| case.failed) {
+        return;
+    }
+    for (&rule, series) in &facts.sightings {
+        for sighting in series.iter().filter(|it| is_short(&it.place)) {
+            if rules.rules[rule].weight == Weight::Root {
+                add_outside(cases, rule, sighting, false);
+                let remark = &mut cases.entry(rule).or_default().remark;
+                remark.get_or_insert_with(|| OF_AN_EXTRACT.to_owned());
+            }
+        }
+    }
 }
 
 /// Finds the rules that explain one failed operation.
