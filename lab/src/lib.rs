@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod drive;
+mod kill;
 mod pc;
 mod session;
 mod witness;
@@ -17,12 +18,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 
+pub use kill::Victims;
 pub use pc::{Output, Pc, Program};
-pub use session::{Session, enter};
+pub use session::{Ending, Session, enter};
 pub use witness::{Registry, Tree};
 
 /// Names the folder with the Windows programs that tests run; `cargo xtask test` sets it.
 pub const PROGRAMS: &str = "UNWEDGE_LAB_PROGRAMS";
+/// Names the executable as it is released; `cargo xtask test` sets it.
+pub const EXECUTABLE: &str = "UNWEDGE_LAB_EXECUTABLE";
 /// Names the folder of the lab, where it is not the usual one.
 pub const FOLDER: &str = "UNWEDGE_LAB";
 

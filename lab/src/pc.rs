@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::fs::chown;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::EXECUTABLE;
 use crate::drive::Drive;
-use crate::session::{Session, USER};
+use crate::session::{Ending, Session, USER};
 use crate::witness::{Registry, Tree};
 
 /// Longer than anything in a test should take on a busy machine.
@@ -32,7 +34,7 @@ pub struct Pc {
 /// What a program said, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// The number it ended with.
+    /// The number it ended with; of one that was killed the number of the signal, below zero.
     pub code: i32,
     /// What it wrote as data; it must be UTF-8.
     pub stdout: String,
@@ -50,6 +52,32 @@ impl Pc {
     /// Its running Windows.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Ends all at once; what runs on the PC is gone. [`Pc::restart`] starts it again.
+    ///
+    /// # Panics
+    /// When it cannot be ended.
+    pub fn cut_power(&self) {
+        self.session.cut_power().unwrap_or_else(|error| panic!("the PC goes on: {error:#}"));
+    }
+
+    /// Ends Windows and starts it again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self, ending: Ending) {
+        self.session.restart(ending).unwrap_or_else(|error| panic!("{ending:?}: {error:#}"));
+    }
+
+    /// Has `unwedge.exe` be the one that is released from now on, where it was built.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn use_released(&self) {
+        if let Some(executable) = std::env::var_os(EXECUTABLE) {
+            self.copy_in(Path::new(&executable), &format!(r"C:\{PROGRAMS}\unwedge.exe"));
+        }
     }
 
     /// Runs the real `unwedge.exe` to its end.
@@ -301,8 +329,9 @@ fn finished(child: Child, patience: Duration) -> anyhow::Result<Output> {
             anyhow::bail!("not finished after {} s", patience.as_secs());
         }
     };
+    let killed_by = output.status.signal().map(|signal| -signal);
     Ok(Output {
-        code: output.status.code().context("it was killed")?,
+        code: output.status.code().or(killed_by).context("it neither ended nor was killed")?,
         stdout: String::from_utf8(output.stdout).context("its stdout is not UTF-8")?,
         stderr: String::from_utf8(output.stderr).context("its stderr is not UTF-8")?,
     })

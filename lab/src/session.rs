@@ -1,6 +1,7 @@
 //! A running Windows: its processes and mounts are in namespaces of their own, so that nothing of it
 //! is left when it ends, however it ends.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -9,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Who runs the programs; `scripts/windows-lab` makes the user.
 pub(crate) const USER: u32 = 61337;
@@ -35,6 +37,15 @@ exec chroot --userspec=61337:61337 "$root" /usr/bin/env -i PATH=/usr/bin:/bin HO
     read -r _
     wineserver -k </dev/null >/dev/null 2>&1'
 "#;
+
+/// How Windows comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// In good order.
+    ShutDown,
+    /// In the middle of everything.
+    PowerCut,
+}
 
 /// A Windows that was started, and runs until this is dropped.
 #[derive(Debug)]
@@ -92,6 +103,35 @@ impl Session {
     /// What another process needs to enter the session, as one string.
     pub fn ticket(&self) -> String {
         format!("{} {} {}", self.holder.id(), self.prefix, self.root.display())
+    }
+
+    /// The folder of its drive, as its programs see it.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Ends Windows with all that runs in it, at once.
+    pub(crate) fn cut_power(&self) -> anyhow::Result<()> {
+        let holder = self.holder.id();
+        // The first process of the PC: with it go all others, the server of Wine too.
+        let children = fs::read_to_string(format!("/proc/{holder}/task/{holder}/children"))?;
+        let first = children.split_whitespace().next().and_then(|it| it.parse().ok());
+        let first = first.and_then(Pid::from_raw).context("the PC does not run")?;
+        Ok(kill_process(first, Signal::KILL)?)
+    }
+
+    /// Starts Windows again on the same drive, after it ended as it is told to.
+    pub(crate) fn restart(&mut self, ending: Ending) -> anyhow::Result<()> {
+        match ending {
+            Ending::ShutDown => self.end(),
+            Ending::PowerCut => {
+                // It may have been cut already.
+                let _ = self.cut_power();
+                self.holder.wait()?;
+            }
+        }
+        *self = Session::start(&self.root, &self.prefix, &[])?;
+        Ok(())
     }
 
     /// Ends Windows and all its programs.
