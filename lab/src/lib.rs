@@ -20,7 +20,7 @@ use anyhow::Context as _;
 
 pub use kill::Victims;
 pub use pc::{Output, Pc, Program};
-pub use session::{Ending, Session, enter};
+pub use session::{Ending, Session, Start, enter};
 pub use witness::{Registry, Tree};
 
 /// Names the folder with the Windows programs that tests run; `cargo xtask test` sets it.

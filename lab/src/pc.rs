@@ -14,7 +14,7 @@ use anyhow::Context as _;
 
 use crate::EXECUTABLE;
 use crate::drive::Drive;
-use crate::session::{Ending, Session, USER};
+use crate::session::{Ending, Session, Start, USER};
 use crate::witness::{Registry, Tree};
 
 /// Longer than anything in a test should take on a busy machine.
@@ -62,12 +62,22 @@ impl Pc {
         self.session.cut_power().unwrap_or_else(|error| panic!("the PC goes on: {error:#}"));
     }
 
+    /// Ends all programs in good order, as at the end of Windows. [`Pc::restart`] starts it again.
+    ///
+    /// # Panics
+    /// When they do not end.
+    pub fn shut_down(&self) {
+        let mut end = self.session.command("");
+        let ended = end.args(["wineserver", "-k", "-w"]).status();
+        assert!(ended.as_ref().is_ok_and(|it| it.success()), "Windows does not end: {ended:?}");
+    }
+
     /// Ends Windows and starts it again.
     ///
     /// # Panics
     /// When it does not start.
-    pub fn restart(&mut self, ending: Ending) {
-        self.session.restart(ending).unwrap_or_else(|error| panic!("{ending:?}: {error:#}"));
+    pub fn restart(&mut self, ending: Ending, start: Start) {
+        self.session.restart(ending, start).unwrap_or_else(|error| panic!("{ending:?}: {error:#}"));
     }
 
     /// Has `unwedge.exe` be the one that is released from now on, where it was built.

@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Mounts what Wine needs and what is shown, then becomes the first process of the PC. It lives as
 /// long as somebody holds the other end of its stdin, so that it cannot outlive a test.
 const BOOT: &str = r#"set -e
-root=$1 prefix=$2
-shift 2
+root=$1 prefix=$2 start=$3
+shift 3
 mount -t proc proc "$root/proc"
 while [ $# -gt 0 ]; do
   mkdir -p "$root$prefix/drive_c$1"
@@ -32,10 +32,14 @@ done
 exec chroot --userspec=61337:61337 "$root" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/home/lab LANG=C.UTF-8 \
   WINEDEBUG=-all WINEPREFIX="$prefix" 'WINEDLLOVERRIDES=mscoree=;mshtml=;winedbg.exe=d' sh -c '
     wineserver -p </dev/null >/dev/null 2>&1
-    wineboot </dev/null >/dev/null 2>&1 || exit 1
+    if [ "$1" = unattended ]; then
+      wineboot </dev/null >/dev/null 2>&1 &
+    else
+      wineboot </dev/null >/dev/null 2>&1 || exit 1
+    fi
     echo ready
     read -r _
-    wineserver -k </dev/null >/dev/null 2>&1'
+    wineserver -k </dev/null >/dev/null 2>&1' sh "$start"
 "#;
 
 /// How Windows comes to its end.
@@ -45,6 +49,24 @@ pub enum Ending {
     ShutDown,
     /// In the middle of everything.
     PowerCut,
+}
+
+/// How long somebody waits for a start of Windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Until it is over, and with it what Windows was told to run once.
+    ToTheEnd,
+    /// Not at all: what Windows was told to run once may take its time, or ask for a restart.
+    Unattended,
+}
+
+impl Start {
+    fn word(self) -> &'static str {
+        match self {
+            Start::ToTheEnd => "attended",
+            Start::Unattended => "unattended",
+        }
+    }
 }
 
 /// A Windows that was started, and runs until this is dropped.
@@ -61,10 +83,14 @@ impl Session {
     /// Starts Windows on the drive at `prefix` inside of `root`, with some folders of this machine
     /// shown read-only under the same path on drive C.
     pub(crate) fn start(root: &Path, prefix: &str, shown: &[&Path]) -> anyhow::Result<Session> {
+        Session::begin(root, prefix, Start::ToTheEnd, shown)
+    }
+
+    fn begin(root: &Path, prefix: &str, start: Start, shown: &[&Path]) -> anyhow::Result<Session> {
         let mut holder = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "--", "sh", "-c", BOOT, "sh"])
             .arg(root)
-            .arg(prefix)
+            .args([prefix, start.word()])
             .args(shown)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -121,7 +147,7 @@ impl Session {
     }
 
     /// Starts Windows again on the same drive, after it ended as it is told to.
-    pub(crate) fn restart(&mut self, ending: Ending) -> anyhow::Result<()> {
+    pub(crate) fn restart(&mut self, ending: Ending, start: Start) -> anyhow::Result<()> {
         match ending {
             Ending::ShutDown => self.end(),
             Ending::PowerCut => {
@@ -130,7 +156,7 @@ impl Session {
                 self.holder.wait()?;
             }
         }
-        *self = Session::start(&self.root, &self.prefix, &[])?;
+        *self = Session::begin(&self.root, &self.prefix, start, &[])?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use unwedge_lab::{Ending, Lab, Pc, Registry, Tree, Victims};
+use unwedge_lab::{Ending, Lab, Pc, Registry, Start, Tree, Victims};
 
 const KB: &str = "KB5099999";
 const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
@@ -124,7 +124,7 @@ fn a_ladder_cut_off_with_all_of_windows_is_taken_back() {
     let Some(lab) = Lab::open() else { return };
     let mut pc = failing_pc(&lab, "power");
     // What was set up just now is kept by an end in good order only.
-    pc.restart(Ending::ShutDown);
+    pc.restart(Ending::ShutDown, Start::ToTheEnd);
     start(&pc);
     let before = State::of(&pc);
     let first = records(&pc);
@@ -133,7 +133,7 @@ fn a_ladder_cut_off_with_all_of_windows_is_taken_back() {
             pc.cut_power();
             running.are_gone();
         });
-        pc.restart(Ending::PowerCut);
+        pc.restart(Ending::PowerCut, Start::ToTheEnd);
         let recovered = pc.run(&["recover", "--yes", "--json"]);
         assert_eq!(recovered.code, 0, "cut off at record {record}: {recovered:?}");
         // What does not start with Windows runs again only where that had to be taken back.

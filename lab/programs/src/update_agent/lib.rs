@@ -14,6 +14,8 @@
 //! restart, driver, optional, asks, licence, downloaded, again = yes
 //! history = 2,4      how earlier installations ended, newest first
 //! ```
+//!
+//! The same library is a Task Scheduler too.
 #![cfg(windows)]
 #![allow(non_snake_case, reason = "the names are those of Windows")]
 
@@ -44,6 +46,7 @@ macro_rules! dispatch {
 #[allow(unreachable_pub, reason = "the library exports its functions by name")]
 mod dism;
 mod offer;
+mod schedule;
 mod script;
 mod session;
 mod work;
@@ -52,6 +55,7 @@ use core::ffi::c_void;
 
 use windows::Win32::Foundation::{CLASS_E_CLASSNOTAVAILABLE, CLASS_E_NOAGGREGATION, S_FALSE};
 use windows::Win32::System::Com::{IClassFactory, IClassFactory_Impl};
+use windows::Win32::System::TaskScheduler::{ITaskService, TaskScheduler};
 use windows::Win32::System::UpdateAgent::{
     ISystemInformation, IUpdateCollection, IUpdateSession, SystemInformation, UpdateCollection,
     UpdateSession,
@@ -78,6 +82,8 @@ impl IClassFactory_Impl for Factory_Impl {
             IUpdateCollection::from(offer::Collection::default()).into()
         } else if self.0 == SystemInformation {
             ISystemInformation::from(session::About).into()
+        } else if self.0 == TaskScheduler {
+            ITaskService::from(schedule::Service).into()
         } else {
             return Err(CLASS_E_CLASSNOTAVAILABLE.into());
         };

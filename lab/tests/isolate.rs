@@ -1,0 +1,280 @@
+//! The search for the culprit by the real program, over restarts of a PC of the lab: services of the lab
+//! are the suspects, and one of them, or two together, keep files to themselves.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use unwedge_lab::{Ending, Lab, Pc, Registry, Start};
+
+const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
+const OTHER: &str = r"C:\windows\SoftwareDistribution\Download\part.cab";
+const JOURNALS: &str = r"C:\ProgramData\unwedge\repairs";
+const TASK: &str = r"C:\lab\tasks\unwedge\recover";
+const SUSPECTS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
+/// The class of the Task Scheduler, whose part the lab's own takes: Wine's forgets when a task is to start.
+const SCHEDULER: &str = "{0F87369F-A4E5-4CFC-BD3E-73E6154572DD}";
+/// A step of the search takes less, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Longer than any way out of a search that has its answer.
+const LAST_DEEDS: Duration = Duration::from_secs(3);
+
+#[test]
+fn one_of_four_is_found_over_restarts_and_everything_is_as_before() {
+    let Some(lab) = Lab::open() else { return };
+    let mut pc = pc(&lab, "one", |name| (name == "gamma").then_some(HELD));
+    let before = State::of(&pc);
+    let restarts = searched(&mut pc, &tells(HELD), &[]);
+    assert_eq!(found(&pc), ["gamma"]);
+    assert!((2..=6).contains(&restarts), "{restarts} restarts");
+    before.compare(&pc);
+    assert!(!pc.path(TASK).exists(), "its task still stands by");
+}
+
+#[test]
+fn a_pair_that_blocks_only_together_is_found_as_a_pair() {
+    let Some(lab) = Lab::open() else { return };
+    let mut pc = pc(&lab, "pair", |name| match name {
+        "alpha" => Some(HELD),
+        "delta" => Some(OTHER),
+        _ => None,
+    });
+    let before = State::of(&pc);
+    searched(&mut pc, &format!("{} || {}", tells(HELD), tells(OTHER)), &[]);
+    assert_eq!(found(&pc), ["alpha", "delta"]);
+    before.compare(&pc);
+}
+
+#[test]
+fn a_search_that_is_killed_in_each_phase_goes_on_with_the_next_start() {
+    let Some(lab) = Lab::open() else { return };
+    let mut pc = pc(&lab, "phases", |name| (name == "gamma").then_some(HELD));
+    let before = State::of(&pc);
+    // While it switches off, when it has just started again, while it puts one back.
+    searched(&mut pc, &tells(HELD), &[9, 24, 30]);
+    assert_eq!(found(&pc), ["gamma"]);
+    before.compare(&pc);
+}
+
+#[test]
+fn after_two_starts_that_failed_everything_is_put_back() {
+    let Some(lab) = Lab::open() else { return };
+    let mut pc = pc(&lab, "failed", |name| (name == "gamma").then_some(HELD));
+    let before = State::of(&pc);
+    assert!(goes_on(&pc, 0, &begin(&tells(HELD)), None), "it asks for a restart");
+    for _ in 0..2 {
+        pc.restart(Ending::PowerCut, Start::Unattended);
+        // Windows comes up, and falls over while the test is made.
+        let noted = events(&pc).len();
+        goes_on(&pc, 1, &[], Some(noted + 2));
+    }
+    pc.restart(Ending::PowerCut, Start::Unattended);
+    assert!(!goes_on(&pc, 1, &[], None), "it gives up");
+    pc.restart(Ending::ShutDown, Start::ToTheEnd);
+    assert_eq!(answer(&pc)["answer"], "gave_up", "{:#}", answer(&pc));
+    before.compare(&pc);
+}
+
+/// A PC on which four services start with Windows; each may have a file to itself.
+fn pc(lab: &Lab, name: &str, holds: impl Fn(&str) -> Option<&'static str>) -> Pc {
+    let mut pc = lab.pc(name);
+    pc.use_released();
+    pc.program("unwedge.exe");
+    pc.write(HELD, vec![0; 4096]);
+    pc.write(OTHER, vec![0; 4096]);
+    let library = pc.program("lab_update_agent.dll").replace('\\', r"\\");
+    pc.change_registry(&format!(
+        "[HKEY_LOCAL_MACHINE\\Software\\Classes\\CLSID\\{SCHEDULER}\\InprocServer32]\n@=\"{library}\"\n\
+         \"ThreadingModel\"=\"Both\"\n"
+    ));
+    // As on every Windows, but not in Wine.
+    for key in ["services", "state"] {
+        pc.change_registry(&format!(
+            "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Shared Tools\\MSConfig\\{key}]\n"
+        ));
+    }
+    for name in SUSPECTS {
+        let deed = holds(name).map_or(r"keep:C:\lab".to_owned(), |file| format!("own:{file}"));
+        pc.start_service(name, &deed);
+        // With Windows.
+        pc.change_registry(&format!(
+            "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\{name}]\n\
+             \"Start\"=dword:00000002\n"
+        ));
+    }
+    pc.restart(Ending::ShutDown, Start::ToTheEnd);
+    pc
+}
+
+/// A command that ends with 0 if nobody holds the file.
+fn tells(file: &str) -> String {
+    format!(r"C:\lab\unwedge.exe who {file}")
+}
+
+fn begin(test: &str) -> Vec<&str> {
+    let only = SUSPECTS.iter().flat_map(|it| ["--only", it]);
+    ["isolate", "--yes", "--test", test].into_iter().chain(only).collect()
+}
+
+/// Runs a search to its end, and restarts Windows whenever it asks for that, or was killed because its
+/// journal had so many records. Gives how often it asked.
+fn searched(pc: &mut Pc, test: &str, kills: &[usize]) -> usize {
+    let begin = begin(test);
+    let mut kills = kills.iter().copied().peekable();
+    let mut starts = 0;
+    loop {
+        let asked = restarts(pc);
+        let again = goes_on(pc, starts, &begin, kills.peek().copied());
+        starts += 1;
+        pc.restart(Ending::ShutDown, if again { Start::Unattended } else { Start::ToTheEnd });
+        if !again {
+            assert_eq!(kills.next(), None, "it ended before it was killed");
+            return restarts(pc);
+        }
+        if restarts(pc) == asked {
+            kills.next();
+        }
+    }
+}
+
+/// What happens in one start of Windows: the search begins, or its task goes on with it. Whether another start is
+/// to follow: it asks for one, or was killed.
+fn goes_on(pc: &Pc, starts: usize, begin: &[&str], kill_at: Option<usize>) -> bool {
+    thread::scope(|scope| {
+        let asked = restarts(pc);
+        scope.spawn(|| match starts {
+            0 => drop(pc.run(begin)),
+            _ => start_task(pc),
+        });
+        let again = wait_for_end(pc, asked, kill_at);
+        if !again {
+            // Windows is to restart once more, so that what was off runs, which no journal tells.
+            thread::sleep(LAST_DEEDS);
+        }
+        // The program waits for the end that it asked for, which Wine does not bring about.
+        pc.shut_down();
+        again
+    })
+}
+
+/// Starts what the task is to start with Windows: the scheduler of the lab starts nothing.
+fn start_task(pc: &Pc) {
+    let task = fs::read_to_string(pc.path(TASK)).expect("the task stands by");
+    assert!(task.contains("<BootTrigger><Enabled>true</Enabled>"), "{task}");
+    let between = |from: &str, to: &str| {
+        let (_, rest) = task.split_once(from).unwrap();
+        rest.split_once(to).unwrap().0.to_owned()
+    };
+    let program = between("<Command>", "</Command>");
+    let arguments = between("<Arguments>", "</Arguments>");
+    let words: Vec<&str> = arguments.split(' ').collect();
+    pc.run_windows(program.trim_matches('"'), &words);
+}
+
+/// Waits until Windows is asked to restart once more or the search was killed (true), or it is over.
+fn wait_for_end(pc: &Pc, asked: usize, kill_at: Option<usize>) -> bool {
+    let (start, first) = (Instant::now(), events(pc).len());
+    loop {
+        let events = events(pc);
+        // Not before it is at work.
+        if kill_at.is_some_and(|records| events.len() >= records.max(first + 1)) {
+            pc.processes_of("unwedge.exe").kill();
+            return true;
+        }
+        if restarts(pc) > asked {
+            return true;
+        }
+        if events.iter().any(|it| it["event"] == "closed") {
+            return false;
+        }
+        let last = events.last();
+        assert!(start.elapsed() < PATIENCE, "nothing goes on after {asked} restarts: {last:#?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The events of the only journal.
+fn events(pc: &Pc) -> Vec<Value> {
+    let Ok(folder) = fs::read_dir(pc.path(JOURNALS)) else { return Vec::new() };
+    let is_journal = |it: &PathBuf| it.extension().is_some_and(|it| it == "journal");
+    let Some(journal) = folder.flatten().map(|it| it.path()).find(is_journal) else {
+        return Vec::new();
+    };
+    let text = fs::read_to_string(journal).unwrap_or_default();
+    // The last line may be written right now.
+    text.lines().filter_map(|it| serde_json::from_str(it.get(9..)?).ok()).collect()
+}
+
+fn noted(pc: &Pc, what: &str) -> Vec<Value> {
+    let notes = events(pc).into_iter().map(|mut it| it["note"].take());
+    notes.filter(|it| it["note"] == what).collect()
+}
+
+/// How often Windows was asked to restart.
+fn restarts(pc: &Pc) -> usize {
+    noted(pc, "restarting").len()
+}
+
+fn answer(pc: &Pc) -> Value {
+    let mut answers = noted(pc, "answered");
+    answers.pop().expect("the search has an answer")["answer"].take()
+}
+
+/// The names of the one group of culprits.
+fn found(pc: &Pc) -> Vec<String> {
+    let answer = answer(pc);
+    assert_eq!(answer["found"], "groups", "{answer:#}");
+    let begun = noted(pc, "begun").pop().unwrap();
+    let groups = answer["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 1, "{answer:#}");
+    let name = |it: &Value| begun["suspects"][it.as_u64().unwrap() as usize]["name"].clone();
+    let mut names: Vec<String> = groups[0]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| name(it).as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What must be as before when a search is over.
+struct State {
+    registry: Registry,
+    running: Vec<Value>,
+}
+
+impl State {
+    fn of(pc: &Pc) -> State {
+        let running = SUSPECTS.map(|name| {
+            let query = pc.run_windows("sc", &["query", name]);
+            json!([name, query.stdout.contains("RUNNING")])
+        });
+        State { registry: pc.registry_dump(), running: running.to_vec() }
+    }
+
+    fn compare(&self, pc: &Pc) {
+        let now = State::of(pc);
+        assert_eq!(now.running, self.running);
+        assert!(now.running.iter().all(|it| it[1] == true), "{:?}", now.running);
+        let mut changed = now.registry.changes_since(&self.registry);
+        changed.retain(|it| !is_by_wine(it));
+        assert_eq!(changed, [""; 0]);
+    }
+}
+
+/// What Wine itself writes: what it finds of displays at each start, and who asked for signatures.
+fn is_by_wine(changed: &str) -> bool {
+    [
+        r"\Control\ServiceCurrent]",
+        r"\Control\Video\",
+        r"\Control\Class\{4D36E968-E325-11CE-BFC1-08002BE10318}",
+        r"\CurrentVersion\Wintrust",
+    ]
+    .iter()
+    .any(|place| changed.contains(place))
+}
