@@ -1,5 +1,5 @@
 //! A whole run of the ladder by the real program, killed at every record of its journals: `recover`
-//! leaves the PC as it was.
+//! leaves the PC as it was, or repaired where the update went through.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -65,14 +65,19 @@ fn failed() -> String {
     log
 }
 
-/// A PC on which the update fails, whatever is done.
-fn failing_pc(lab: &Lab, name: &str) -> Pc {
+/// The update fails, whatever is done.
+const NEVER: &str = "code = 0x80070021";
+/// The update goes through once what was downloaded is out of its way: a folder is no file that
+/// could be opened.
+const WITHOUT_DOWNLOADS: &str = r"held = C:\windows\SoftwareDistribution\Download\5f3e";
+
+/// A PC on which the update fails; the agent does what `script` says.
+fn failing_pc(lab: &Lab, name: &str, script: &str) -> Pc {
     let pc = lab.pc(name);
     pc.use_released();
-    pc.write(LOG, failed());
+    has_failed(&pc, script);
     pc.write(HELD, vec![0; 4096]);
     pc.write(DOWNLOADED, "part of an update");
-    pc.write(r"C:\lab\update_agent.txt", format!("[{KB}]\nlog = {LOG}\ncode = 0x80070021\n"));
     let library = pc.program("lab_update_agent.dll").replace('\\', r"\\");
     let class = |id: &str| {
         format!(
@@ -85,12 +90,33 @@ fn failing_pc(lab: &Lab, name: &str) -> Pc {
     pc
 }
 
+/// The update was tried and failed, and was not installed since.
+fn has_failed(pc: &Pc, script: &str) {
+    pc.write(LOG, failed());
+    pc.write(r"C:\lab\update_agent.txt", format!("[{KB}]\nlog = {LOG}\n{script}\n"));
+}
+
 #[test]
 fn a_ladder_killed_at_every_record_is_taken_back() {
     let Some(lab) = Lab::open() else { return };
-    let pcs = [failing_pc(&lab, "kill-1"), failing_pc(&lab, "kill-2")];
-    let all = whole_run(&pcs[0]);
-    assert!(all >= 20, "the ladder has {all} records only: no two repairs were made");
+    let finished = kill_at_every_record(&lab, "kill", NEVER, 1, 20);
+    assert_eq!(finished, 0, "the update never goes through");
+}
+
+#[test]
+fn a_ladder_that_helps_killed_at_every_record_is_taken_back_or_finished() {
+    let Some(lab) = Lab::open() else { return };
+    let finished = kill_at_every_record(&lab, "help", WITHOUT_DOWNLOADS, 0, 8);
+    assert!(finished > 0, "no repair was left in place");
+}
+
+/// Kills a ladder that ends with `code` after at least so many records at each of them, and says how
+/// often `recover` left the PC repaired.
+fn kill_at_every_record(lab: &Lab, name: &str, script: &str, code: i32, least: usize) -> usize {
+    let pcs = ["1", "2"].map(|it| failing_pc(lab, &format!("{name}-{it}"), script));
+    let ladder = whole_run(&pcs[0], script, code);
+    let all = ladder.records;
+    assert!(all >= least, "the ladder has {all} records only");
     // Each PC takes every second record, the other ones a PC of the same kind.
     let cuts: Vec<Cut> = thread::scope(|scope| {
         let halves: Vec<_> = pcs
@@ -98,41 +124,48 @@ fn a_ladder_killed_at_every_record_is_taken_back() {
             .enumerate()
             .map(|(half, pc)| {
                 let mine = (1..=all).filter(move |it| it % 2 == half);
-                scope.spawn(move || cut_at_each(pc, mine))
+                let ladder = &ladder;
+                scope.spawn(move || cut_at_each(pc, ladder, mine))
             })
             .collect();
         halves.into_iter().flat_map(|it| it.join().unwrap()).collect()
     });
-    let reached: BTreeSet<usize> = cuts.iter().map(|it| it.record).collect();
-    let back = cuts.iter().filter(|it| it.was_taken_back).count();
+    let reached: BTreeSet<usize> =
+        cuts.iter().filter(|it| it.was_cut_off).map(|it| it.record).collect();
+    let count = |left: Left| cuts.iter().filter(|it| it.left == left).count();
+    let (back, finished) = (count(Left::TakenBack), count(Left::Finished));
     // Straight to the stream, so that it is seen of a test that passes.
+    let mut stream = io::stderr();
     writeln!(
-        io::stderr(),
-        "killed {} times, at {} of {all} records: {back} taken back, of {} all was back already",
+        stream,
+        "killed {} times, at {} of {all} records: {finished} finished, {back} taken back, \
+         of {} all was back already",
         cuts.len(),
         reached.len(),
-        cuts.len() - back,
+        count(Left::AsItWas),
     )
     .unwrap();
     let missed: Vec<usize> = (1..=all).filter(|it| !reached.contains(it)).collect();
     assert!(missed.is_empty(), "never killed at the records {missed:?} of {all}");
     assert!(back * 2 > all, "hardly anything had to be taken back");
+    finished
 }
 
 #[test]
 fn a_ladder_cut_off_with_all_of_windows_is_taken_back() {
     let Some(lab) = Lab::open() else { return };
-    let mut pc = failing_pc(&lab, "power");
+    let mut pc = failing_pc(&lab, "power", NEVER);
     // What was set up just now is kept by an end in good order only.
     pc.restart(Ending::ShutDown, Start::ToTheEnd);
     start(&pc);
     let before = State::of(&pc);
     let first = records(&pc);
     for record in POWER_CUTS {
-        run_until(&pc, record, |running| {
+        let was_cut_off = run_until(&pc, record, |running| {
             pc.cut_power();
             running.are_gone();
         });
+        assert!(was_cut_off, "it came to its end before record {record}");
         pc.restart(Ending::PowerCut, Start::ToTheEnd);
         let recovered = pc.run(&["recover", "--yes", "--json"]);
         assert_eq!(recovered.code, 0, "cut off at record {record}: {recovered:?}");
@@ -158,29 +191,60 @@ fn runs(pc: &Pc) -> bool {
 struct Cut {
     /// How many records its journals had.
     record: usize,
-    /// Whether there was something to take back.
-    was_taken_back: bool,
+    /// Whether it had not come to its end by then.
+    was_cut_off: bool,
+    left: Left,
 }
 
-/// A run that nobody disturbs: how many records it writes.
-fn whole_run(pc: &Pc) -> usize {
+/// How `recover` leaves a PC.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// There was nothing to take back.
+    AsItWas,
+    TakenBack,
+    Finished,
+}
+
+/// A run that nobody disturbs.
+struct Ladder {
+    script: String,
+    /// How many it writes.
+    records: usize,
+    /// What it leaves changed.
+    finished: Changes,
+}
+
+fn whole_run(pc: &Pc, script: &str, code: i32) -> Ladder {
     let before = State::of(pc);
     let told = pc.run(&["fix", "--yes", "--json"]);
-    assert_eq!(told.code, 1, "{told:?}");
-    before.compare(pc, "a run that was not disturbed");
-    records(pc)
+    assert_eq!(told.code, code, "{told:?}");
+    let finished = before.changes(pc, "a run that was not disturbed");
+    assert_eq!(finished.is_empty(), code != 0, "{finished:?} after {told:?}");
+    let ladder = Ladder { script: script.to_owned(), records: records(pc), finished };
+    make_failed_again(pc, &ladder, &before);
+    ladder
+}
+
+/// Takes back what helped, and has the update fail again.
+fn make_failed_again(pc: &Pc, ladder: &Ladder, before: &State) {
+    if !ladder.finished.is_empty() {
+        let undone = pc.run(&["undo", "--yes"]);
+        assert_eq!(undone.code, 0, "{undone:?}");
+    }
+    before.compare(pc, "the undo");
+    has_failed(pc, &ladder.script);
 }
 
 /// Kills a run at each of these records, and has it taken back.
-fn cut_at_each(pc: &Pc, records: impl Iterator<Item = usize>) -> Vec<Cut> {
+fn cut_at_each(pc: &Pc, ladder: &Ladder, records: impl Iterator<Item = usize>) -> Vec<Cut> {
     let before = State::of(pc);
     let mut cuts = Vec::new();
     for record in records {
         for _ in 0..MOST_TRIES {
-            let cut = cut_at(pc, record, &before);
-            let reached = cut.record;
+            let cut = cut_at(pc, ladder, record, &before);
+            let is_as_wanted = cut.record == record && cut.was_cut_off;
             cuts.push(cut);
-            if reached == record {
+            if is_as_wanted {
                 break;
             }
         }
@@ -188,20 +252,34 @@ fn cut_at_each(pc: &Pc, records: impl Iterator<Item = usize>) -> Vec<Cut> {
     cuts
 }
 
-fn cut_at(pc: &Pc, record: usize, before: &State) -> Cut {
+fn cut_at(pc: &Pc, ladder: &Ladder, record: usize, before: &State) -> Cut {
+    has_failed(pc, &ladder.script);
     let earlier = records(pc);
-    run_until(pc, record, Victims::kill);
+    let was_cut_off = run_until(pc, record, Victims::kill);
     let reached = records(pc) - earlier;
+    assert!(reached >= record, "it came to its end at record {reached}, before {record}");
     let recovered = pc.run(&["recover", "--yes", "--json"]);
     assert_eq!(recovered.code, 0, "killed at record {reached}: {recovered:?}");
-    before.compare(pc, &format!("a run killed at record {reached}"));
+    let had_to_act = records(pc) - earlier > reached;
     let again = pc.run(&["recover", "--yes"]);
     assert_eq!(again.code, 0, "killed at record {reached}, nothing is left to do: {again:?}");
-    Cut { record: reached, was_taken_back: records(pc) - earlier > reached }
+    let changes = before.changes(pc, &format!("a run killed at record {reached}"));
+    let left = if !changes.is_empty() {
+        // Half of a repair is none.
+        assert_eq!(changes, ladder.finished, "a run killed at record {reached}");
+        make_failed_again(pc, ladder, before);
+        Left::Finished
+    } else if had_to_act {
+        Left::TakenBack
+    } else {
+        Left::AsItWas
+    };
+    Cut { record: reached, was_cut_off, left }
 }
 
-/// Lets a run go on until its journals have so many records, and then has it ended.
-fn run_until(pc: &Pc, record: usize, end: impl FnOnce(&Victims)) {
+/// Lets a run go on until its journals have so many records, and then has it ended; says whether it
+/// had not come to its end by then.
+fn run_until(pc: &Pc, record: usize, end: impl FnOnce(&Victims)) -> bool {
     let earlier = records(pc);
     let written = || records(pc) - earlier;
     thread::scope(|scope| {
@@ -221,9 +299,9 @@ fn run_until(pc: &Pc, record: usize, end: impl FnOnce(&Victims)) {
             step = step.mul_f64(1.05).min(LONGEST_STEP);
         }
         end(&running);
-        let told = run.join().unwrap();
-        assert_eq!(told.stdout, "", "it came to its end before record {record}: {told:?}");
-    });
+        // What is killed has told nothing yet.
+        run.join().unwrap().stdout.is_empty()
+    })
 }
 
 /// All of a PC that a repair may touch.
@@ -239,15 +317,29 @@ impl State {
     }
 
     fn compare(&self, pc: &Pc, after: &str) {
+        let changes = self.changes(pc, after);
+        assert!(changes.is_empty(), "after {after}: {changes:?}");
+    }
+
+    fn changes(&self, pc: &Pc, after: &str) -> Changes {
         let now = State::of(pc);
         assert!(self.runs && now.runs, "the service does not run after {after}");
         let mut files = now.files.changes_since(&self.files);
         files.retain(|it| !is_expected(&it.to_lowercase()));
-        assert!(files.is_empty(), "after {after}: {files:?}");
         let mut registry = now.registry.changes_since(&self.registry);
         registry.retain(|it| !is_by_wine(it));
-        assert!(registry.is_empty(), "after {after}: {registry:?}");
+        files.into_iter().chain(registry).map(|it| without_number(&it)).collect()
     }
+}
+
+/// The files, keys and values that are not as they were; of what was moved aside without the number
+/// of the journal.
+type Changes = BTreeSet<String>;
+
+fn without_number(changed: &str) -> String {
+    let Some((path, aside)) = changed.split_once("unwedge-") else { return changed.to_owned() };
+    let rest = aside.trim_start_matches(|it: char| it.is_ascii_digit());
+    format!("{path}unwedge-N{rest}")
 }
 
 /// What a repair and the lab's own agent write, and nothing else: journals, and the log of the try.
