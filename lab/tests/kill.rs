@@ -18,11 +18,20 @@ const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const DOWNLOADED: &str = r"C:\windows\SoftwareDistribution\Download\5f3e\part.cab";
 const JOURNALS: &str = r"C:\ProgramData\unwedge\repairs";
 /// How often a record that went by too quickly is tried again.
-const MOST_TRIES: usize = 4;
+const MOST_TRIES: u32 = 7;
 /// Records at which the power is cut: after each kind of step, and in the middle of taking back.
 const POWER_CUTS: [usize; 4] = [3, 5, 11, 19];
 const POLLED: Duration = Duration::from_micros(100);
-const LONGEST_STEP: Duration = Duration::from_millis(5);
+
+/// How closely a run is watched.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// So many records ahead it begins to be let go on step by step only.
+    ahead: usize,
+    longest_step: Duration,
+}
+
+const FIRST_PACE: Pace = Pace { ahead: 1, longest_step: Duration::from_millis(5) };
 
 /// The classes of the agent that the lab's own takes over.
 const CLASSES: [&str; 3] = [
@@ -161,7 +170,7 @@ fn a_ladder_cut_off_with_all_of_windows_is_taken_back() {
     let before = State::of(&pc);
     let first = records(&pc);
     for record in POWER_CUTS {
-        let was_cut_off = run_until(&pc, record, |running| {
+        let was_cut_off = run_until(&pc, record, FIRST_PACE, |running| {
             pc.cut_power();
             running.are_gone();
         });
@@ -240,22 +249,26 @@ fn cut_at_each(pc: &Pc, ladder: &Ladder, records: impl Iterator<Item = usize>) -
     let before = State::of(pc);
     let mut cuts = Vec::new();
     for record in records {
+        let mut pace = FIRST_PACE;
         for _ in 0..MOST_TRIES {
-            let cut = cut_at(pc, ladder, record, &before);
+            let cut = cut_at(pc, ladder, record, pace, &before);
             let is_as_wanted = cut.record == record && cut.was_cut_off;
             cuts.push(cut);
             if is_as_wanted {
                 break;
             }
+            // It went by between two looks, or in one step.
+            pace.ahead += 2;
+            pace.longest_step = (pace.longest_step / 3).max(POLLED);
         }
     }
     cuts
 }
 
-fn cut_at(pc: &Pc, ladder: &Ladder, record: usize, before: &State) -> Cut {
+fn cut_at(pc: &Pc, ladder: &Ladder, record: usize, pace: Pace, before: &State) -> Cut {
     has_failed(pc, &ladder.script);
     let earlier = records(pc);
-    let was_cut_off = run_until(pc, record, Victims::kill);
+    let was_cut_off = run_until(pc, record, pace, Victims::kill);
     let reached = records(pc) - earlier;
     assert!(reached >= record, "it came to its end at record {reached}, before {record}");
     let recovered = pc.run(&["recover", "--yes", "--json"]);
@@ -279,14 +292,14 @@ fn cut_at(pc: &Pc, ladder: &Ladder, record: usize, before: &State) -> Cut {
 
 /// Lets a run go on until its journals have so many records, and then has it ended; says whether it
 /// had not come to its end by then.
-fn run_until(pc: &Pc, record: usize, end: impl FnOnce(&Victims)) -> bool {
+fn run_until(pc: &Pc, record: usize, pace: Pace, end: impl FnOnce(&Victims)) -> bool {
     let earlier = records(pc);
     let written = || records(pc) - earlier;
     thread::scope(|scope| {
         let run = scope.spawn(|| pc.run(&["fix", "--yes", "--json"]));
         let mut running = Victims::default();
         // Found anew until there is a journal, so that it takes no time afterwards.
-        while !run.is_finished() && written() + 1 < record.max(2) {
+        while !run.is_finished() && written() + pace.ahead < record.max(pace.ahead + 1) {
             if written() == 0 {
                 running = pc.processes_of("unwedge.exe");
             }
@@ -296,7 +309,7 @@ fn run_until(pc: &Pc, record: usize, end: impl FnOnce(&Victims)) -> bool {
         let mut step = POLLED;
         while !run.is_finished() && written() < record {
             running.step(step);
-            step = step.mul_f64(1.05).min(LONGEST_STEP);
+            step = step.mul_f64(1.05).min(pace.longest_step);
         }
         end(&running);
         // What is killed has told nothing yet.
