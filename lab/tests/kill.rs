@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -108,6 +109,7 @@ fn has_failed(pc: &Pc, script: &str) {
 #[test]
 fn a_ladder_killed_at_every_record_is_taken_back() {
     let Some(lab) = Lab::open() else { return };
+    let _alone = alone();
     let finished = kill_at_every_record(&lab, "kill", NEVER, 1, 20);
     assert_eq!(finished, 0, "the update never goes through");
 }
@@ -115,8 +117,15 @@ fn a_ladder_killed_at_every_record_is_taken_back() {
 #[test]
 fn a_ladder_that_helps_killed_at_every_record_is_taken_back_or_finished() {
     let Some(lab) = Lab::open() else { return };
+    let _alone = alone();
     let finished = kill_at_every_record(&lab, "help", WITHOUT_DOWNLOADS, 0, 8);
     assert!(finished > 0, "no repair was left in place");
+}
+
+/// Records are told apart by time: the fewer PCs are at work, the better.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Kills a ladder that ends with `code` after at least so many records at each of them, and says how
@@ -163,6 +172,7 @@ fn kill_at_every_record(lab: &Lab, name: &str, script: &str, code: i32, least: u
 #[test]
 fn a_ladder_cut_off_with_all_of_windows_is_taken_back() {
     let Some(lab) = Lab::open() else { return };
+    let _alone = alone();
     let mut pc = failing_pc(&lab, "power", NEVER);
     // What was set up just now is kept by an end in good order only.
     pc.restart(Ending::ShutDown, Start::ToTheEnd);
