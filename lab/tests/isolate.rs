@@ -54,8 +54,7 @@ fn a_search_that_is_killed_in_each_phase_goes_on_with_the_next_start() {
     let Some(lab) = Lab::open() else { return };
     let mut pc = pc(&lab, "phases", |name| (name == "gamma").then_some(HELD));
     let before = State::of(&pc);
-    // While it switches off, when it has just started again, while it puts one back.
-    searched(&mut pc, &tells(HELD), &[9, 24, 30]);
+    searched(&mut pc, &tells(HELD), &[switches_off, tests, puts_back]);
     assert_eq!(found(&pc), ["gamma"]);
     before.compare(&pc);
 }
@@ -65,18 +64,34 @@ fn after_two_starts_that_failed_everything_is_put_back() {
     let Some(lab) = Lab::open() else { return };
     let mut pc = pc(&lab, "failed", |name| (name == "gamma").then_some(HELD));
     let before = State::of(&pc);
-    assert!(goes_on(&pc, 0, &begin(&tells(HELD)), None), "it asks for a restart");
+    let test = tells(HELD);
+    assert_eq!(goes_on(&pc, 0, &begin(&test), None), End::AsksToRestart);
+    pc.restart(Ending::ShutDown, Start::Unattended);
     for _ in 0..2 {
-        pc.restart(Ending::PowerCut, Start::Unattended);
         // Windows comes up, and falls over while the test is made.
-        let noted = events(&pc).len();
-        goes_on(&pc, 1, &[], Some(noted + 2));
+        assert_eq!(goes_on(&pc, 1, &[], Some(tests)), End::Killed);
+        pc.restart(Ending::PowerCut, Start::Unattended);
     }
-    pc.restart(Ending::PowerCut, Start::Unattended);
-    assert!(!goes_on(&pc, 1, &[], None), "it gives up");
+    assert_eq!(goes_on(&pc, 1, &[], None), End::Over);
     pc.restart(Ending::ShutDown, Start::ToTheEnd);
-    assert_eq!(answer(&pc)["answer"], "gave_up", "{:#}", answer(&pc));
+    let answer = answer(&pc);
+    assert_eq!(answer["why"]["reason"], "failed_starts", "{answer:#}");
     before.compare(&pc);
+}
+
+/// Tells by the last event of a journal whether a search is in a phase.
+type Phase = fn(&Value) -> bool;
+
+fn switches_off(last: &Value) -> bool {
+    last["event"] == "intended" || last["event"] == "done"
+}
+
+fn tests(last: &Value) -> bool {
+    last["note"]["note"] == "testing" && last["note"]["trial"] != 0
+}
+
+fn puts_back(last: &Value) -> bool {
+    last["event"] == "undo_started" || last["event"] == "undone"
 }
 
 /// A PC on which four services start with Windows; each may have a file to itself.
@@ -120,44 +135,62 @@ fn begin(test: &str) -> Vec<&str> {
     ["isolate", "--yes", "--test", test].into_iter().chain(only).collect()
 }
 
-/// Runs a search to its end, and restarts Windows whenever it asks for that, or was killed because its
-/// journal had so many records. Gives how often it asked.
-fn searched(pc: &mut Pc, test: &str, kills: &[usize]) -> usize {
+/// Runs a search to its end, and restarts Windows whenever it asks for that, or was killed, once in each of these
+/// phases. Gives how often it asked.
+fn searched(pc: &mut Pc, test: &str, kills: &[Phase]) -> usize {
     let begin = begin(test);
     let mut kills = kills.iter().copied().peekable();
     let mut starts = 0;
     loop {
-        let asked = restarts(pc);
-        let again = goes_on(pc, starts, &begin, kills.peek().copied());
+        let end = goes_on(pc, starts, &begin, kills.peek().copied());
         starts += 1;
-        pc.restart(Ending::ShutDown, if again { Start::Unattended } else { Start::ToTheEnd });
-        if !again {
-            assert_eq!(kills.next(), None, "it ended before it was killed");
-            return restarts(pc);
-        }
-        if restarts(pc) == asked {
-            kills.next();
+        match end {
+            End::AsksToRestart => pc.restart(Ending::ShutDown, Start::Unattended),
+            End::Killed => {
+                kills.next();
+                pc.restart(Ending::PowerCut, Start::Unattended);
+            }
+            End::Over => {
+                assert!(kills.next().is_none(), "it ended before it was killed");
+                pc.restart(Ending::ShutDown, Start::ToTheEnd);
+                return restarts(pc);
+            }
         }
     }
 }
 
-/// What happens in one start of Windows: the search begins, or its task goes on with it. Whether another start is
-/// to follow: it asks for one, or was killed.
-fn goes_on(pc: &Pc, starts: usize, begin: &[&str], kill_at: Option<usize>) -> bool {
+/// How a start of Windows ends for a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    AsksToRestart,
+    /// With all of the PC.
+    Killed,
+    Over,
+}
+
+/// What happens in one start of Windows: the search begins, or its task goes on with it.
+fn goes_on(pc: &Pc, starts: usize, begin: &[&str], kill: Option<Phase>) -> End {
     thread::scope(|scope| {
         let asked = restarts(pc);
-        scope.spawn(|| match starts {
+        let run = scope.spawn(|| match starts {
             0 => drop(pc.run(begin)),
             _ => start_task(pc),
         });
-        let again = wait_for_end(pc, asked, kill_at);
-        if !again {
-            // Windows is to restart once more, so that what was off runs, which no journal tells.
-            thread::sleep(LAST_DEEDS);
+        let end = wait_for_end(pc, asked, kill);
+        match end {
+            End::Killed => pc.cut_power(),
+            // The program waits for the end that it asked for, which Wine does not bring about.
+            End::AsksToRestart => pc.shut_down(),
+            End::Over => {
+                // Windows is to restart once more, so that what was off runs, which no journal tells.
+                let start = Instant::now();
+                while !run.is_finished() && start.elapsed() < LAST_DEEDS {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                pc.shut_down();
+            }
         }
-        // The program waits for the end that it asked for, which Wine does not bring about.
-        pc.shut_down();
-        again
+        end
     })
 }
 
@@ -175,21 +208,23 @@ fn start_task(pc: &Pc) {
     pc.run_windows(program.trim_matches('"'), &words);
 }
 
-/// Waits until Windows is asked to restart once more or the search was killed (true), or it is over.
-fn wait_for_end(pc: &Pc, asked: usize, kill_at: Option<usize>) -> bool {
+/// Waits until Windows is asked to restart once more, the search is over, or is in a phase in which it is to be
+/// killed.
+fn wait_for_end(pc: &Pc, asked: usize, kill: Option<Phase>) -> End {
     let (start, first) = (Instant::now(), events(pc).len());
     loop {
         let events = events(pc);
         // Not before it is at work.
-        if kill_at.is_some_and(|records| events.len() >= records.max(first + 1)) {
-            pc.processes_of("unwedge.exe").kill();
-            return true;
+        let last = events.last().filter(|_| events.len() > first);
+        if last.zip(kill).is_some_and(|(last, is_in_phase)| is_in_phase(last)) {
+            assert!(!pc.processes_of("unwedge.exe").is_empty(), "nobody is at work");
+            return End::Killed;
         }
         if restarts(pc) > asked {
-            return true;
+            return End::AsksToRestart;
         }
         if events.iter().any(|it| it["event"] == "closed") {
-            return false;
+            return End::Over;
         }
         let last = events.last();
         assert!(start.elapsed() < PATIENCE, "nothing goes on after {asked} restarts: {last:#?}");
