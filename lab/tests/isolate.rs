@@ -79,6 +79,30 @@ fn after_two_starts_that_failed_everything_is_put_back() {
     before.compare(&pc);
 }
 
+#[test]
+fn a_clean_boot_by_hand_starts_without_them_and_is_put_back() {
+    let Some(lab) = Lab::open() else { return };
+    let mut pc = pc(&lab, "clean", |name| (name == "gamma").then_some(HELD));
+    let before = State::of(&pc);
+    let holder = ["who", HELD];
+    assert_eq!(pc.run(&holder).code, 1, "somebody holds the file");
+    let only = SUSPECTS.iter().flat_map(|it| ["--only", it]);
+    let on: Vec<&str> = ["clean-boot", "on", "--yes"].into_iter().chain(only).collect();
+    let said = pc.run(&on);
+    assert_eq!(said.code, 5, "it takes a restart: {said:?}");
+    pc.restart(Ending::ShutDown, Start::ToTheEnd);
+    assert_eq!(State::of(&pc).running, SUSPECTS.map(|name| json!([name, false])));
+    assert_eq!(pc.run(&holder).code, 0, "nobody holds the file");
+    let status = pc.run(&["clean-boot", "status", "--json"]);
+    let told: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(told["is_clean_boot"], true, "{told:#}");
+    assert!(SUSPECTS.iter().all(|it| status.stdout.contains(it)), "{told:#}");
+    let said = pc.run(&["clean-boot", "off", "--yes"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    pc.restart(Ending::ShutDown, Start::ToTheEnd);
+    before.compare(&pc);
+}
+
 /// Tells by the last event of a journal whether a search is in a phase.
 type Phase = fn(&Value) -> bool;
 
