@@ -18,7 +18,7 @@ use crate::session::{Ending, Session, Start, USER};
 use crate::witness::{Registry, Tree};
 
 /// Longer than anything in a test should take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Where the programs of the lab lie on the PC.
 const PROGRAMS: &str = "lab";
 

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Who runs the programs; `scripts/windows-lab` makes the user.
 pub(crate) const USER: u32 = 61337;
 /// How long Windows may take to start, or to end.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Mounts what Wine needs and what is shown, then becomes the first process of the PC. It lives as
 /// long as somebody holds the other end of its stdin, so that it cannot outlive a test.

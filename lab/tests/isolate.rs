@@ -19,7 +19,7 @@ const SUSPECTS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
 /// The class of the Task Scheduler, whose part the lab's own takes: Wine's forgets when a task is to start.
 const SCHEDULER: &str = "{0F87369F-A4E5-4CFC-BD3E-73E6154572DD}";
 /// A step of the search takes less, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Longer than any way out of a search that has its answer.
 const LAST_DEEDS: Duration = Duration::from_secs(3);
 
