@@ -19,7 +19,7 @@ const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const DOWNLOADED: &str = r"C:\windows\SoftwareDistribution\Download\5f3e\part.cab";
 const JOURNALS: &str = r"C:\ProgramData\unwedge\repairs";
 /// How often a record that went by too quickly is tried again.
-const MOST_TRIES: u32 = 7;
+const MOST_TRIES: u32 = 5;
 /// Records at which the power is cut: after each kind of step, and in the middle of taking back.
 const POWER_CUTS: [usize; 4] = [3, 5, 11, 19];
 const POLLED: Duration = Duration::from_micros(100);
