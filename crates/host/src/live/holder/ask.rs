@@ -63,7 +63,9 @@ pub(super) struct Asker {
 struct Running {
     child: Child,
     to: Option<ChildStdin>,
-    from: Receiver<Answer>,
+    /// As many at a time as had come: waking up for each would take longer than most questions.
+    from: Receiver<Vec<Answer>>,
+    reading: Option<JoinHandle<Option<()>>>,
     /// Ends the child when it is closed, also if this process is ended.
     _job: OwnedHandle,
 }
@@ -152,7 +154,7 @@ impl Asker {
         let asking = say(to, questions.clone(), replies.len());
         while replies.len() < questions.len() {
             match running.from.recv_timeout(STALL) {
-                Ok(answer) => replies.push(Reply::Answer(answer)),
+                Ok(answers) => replies.extend(answers.into_iter().map(Reply::Answer)),
                 Err(_) => {
                     running.end();
                     // The other end of its pipe is gone: it ends too.
@@ -200,20 +202,27 @@ impl Running {
         };
         let (to, out) = (child.stdin.take(), child.stdout.take());
         let (send, from) = channel();
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             let mut out = BufReader::with_capacity(1 << 16, out?);
+            let mut come = Vec::new();
             while let Ok(Some(answer)) = Answer::read(&mut out) {
-                send.send(answer).ok()?;
+                come.push(answer);
+                if out.buffer().is_empty() {
+                    send.send(std::mem::take(&mut come)).ok()?;
+                }
             }
-            Some(())
+            send.send(come).ok()
         });
-        Ok(Running { child, to, from, _job: job })
+        Ok(Running { child, to, from, reading: Some(reading), _job: job })
     }
 
     fn end(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Its pipe is closed, so that reading ends. Were it to end while this process does, that could end
+        // with the code of the thread.
+        let _ = self.reading.take().map(JoinHandle::join);
     }
 }
 
