@@ -30,6 +30,17 @@ pub const EXECUTABLE: &str = "UNWEDGE_LAB_EXECUTABLE";
 /// Names the folder of the lab, where it is not the usual one.
 pub const FOLDER: &str = "UNWEDGE_LAB";
 
+/// The library of the lab that plays components of Windows.
+pub const PLAYER: &str = "lab_update_agent.dll";
+/// The classes of the Windows Update Agent that it can play.
+pub const UPDATE_AGENT: [&str; 3] = [
+    "{4CB43D7F-7EEE-4906-8698-60DA1C38F2FE}",
+    "{13639463-00DB-4646-803D-528026140D88}",
+    "{C01B9BA0-BEA7-41BA-B604-D0A36F469133}",
+];
+/// The class of the Task Scheduler that it can play: Wine's own forgets when a task is to start.
+pub const SCHEDULER: [&str; 1] = ["{0F87369F-A4E5-4CFC-BD3E-73E6154572DD}"];
+
 /// What was set up to run Windows programs.
 #[derive(Debug, Clone)]
 pub struct Lab {

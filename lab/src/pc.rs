@@ -212,6 +212,21 @@ impl Pc {
         fs::remove_file(self.path(file)).expect("it was just written");
     }
 
+    /// Has a library of the lab play components of Windows, named by their classes.
+    ///
+    /// # Panics
+    /// When Windows refuses it.
+    pub fn play(&self, library: &str, classes: &[&str]) {
+        let library = self.program(library).replace('\\', r"\\");
+        let class = |id: &&str| {
+            format!(
+                "[HKEY_LOCAL_MACHINE\\Software\\Classes\\CLSID\\{id}\\InprocServer32]\n\
+                 @=\"{library}\"\n\"ThreadingModel\"=\"Both\"\n\n"
+            )
+        };
+        self.change_registry(&classes.iter().map(class).collect::<String>());
+    }
+
     /// All files, to see later whether anything was changed.
     ///
     /// # Panics

@@ -5,7 +5,7 @@
 use std::fs;
 
 use serde_json::Value;
-use unwedge_lab::{Lab, Output, Pc};
+use unwedge_lab::{Lab, Output, PLAYER, Pc, UPDATE_AGENT};
 
 const KB: &str = "KB5099999";
 const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
@@ -22,13 +22,6 @@ const FAILED: &str = "\
 2026-01-02 10:00:05, Info                  CBS    Session: 31100000_1 finalized. Reboot required: no [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
 ";
 
-/// The classes of the agent that the lab's own takes over.
-const CLASSES: [&str; 3] = [
-    "{4CB43D7F-7EEE-4906-8698-60DA1C38F2FE}",
-    "{13639463-00DB-4646-803D-528026140D88}",
-    "{C01B9BA0-BEA7-41BA-B604-D0A36F469133}",
-];
-
 /// A PC on which the update fails because of a lock; the agent does what `script` says.
 fn failing_pc(lab: &Lab, name: &str, script: &str) -> Pc {
     let pc = lab.pc(name);
@@ -36,14 +29,7 @@ fn failing_pc(lab: &Lab, name: &str, script: &str) -> Pc {
     pc.write(HELD, vec![0; 4096]);
     pc.write(DOWNLOADED, "part of an update");
     pc.write(r"C:\lab\update_agent.txt", format!("[{KB}]\nlog = {LOG}\n{script}\n"));
-    let library = pc.program("lab_update_agent.dll").replace('\\', r"\\");
-    let class = |id: &str| {
-        format!(
-            "[HKEY_LOCAL_MACHINE\\Software\\Classes\\CLSID\\{id}\\InprocServer32]\n@=\"{library}\"\n\
-             \"ThreadingModel\"=\"Both\"\n\n"
-        )
-    };
-    pc.change_registry(&CLASSES.map(class).concat());
+    pc.play(PLAYER, &UPDATE_AGENT);
     pc
 }
 

@@ -9,15 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use unwedge_lab::{Ending, Lab, Pc, Registry, Start};
+use unwedge_lab::{Ending, Lab, PLAYER, Pc, Registry, SCHEDULER, Start};
 
 const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const OTHER: &str = r"C:\windows\SoftwareDistribution\Download\part.cab";
 const JOURNALS: &str = r"C:\ProgramData\unwedge\repairs";
 const TASK: &str = r"C:\lab\tasks\unwedge\recover";
 const SUSPECTS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
-/// The class of the Task Scheduler, whose part the lab's own takes: Wine's forgets when a task is to start.
-const SCHEDULER: &str = "{0F87369F-A4E5-4CFC-BD3E-73E6154572DD}";
 /// A step of the search takes less, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Longer than any way out of a search that has its answer.
@@ -125,11 +123,7 @@ fn pc(lab: &Lab, name: &str, holds: impl Fn(&str) -> Option<&'static str>) -> Pc
     pc.program("unwedge.exe");
     pc.write(HELD, vec![0; 4096]);
     pc.write(OTHER, vec![0; 4096]);
-    let library = pc.program("lab_update_agent.dll").replace('\\', r"\\");
-    pc.change_registry(&format!(
-        "[HKEY_LOCAL_MACHINE\\Software\\Classes\\CLSID\\{SCHEDULER}\\InprocServer32]\n@=\"{library}\"\n\
-         \"ThreadingModel\"=\"Both\"\n"
-    ));
+    pc.play(PLAYER, &SCHEDULER);
     // As on every Windows, but not in Wine.
     for key in ["services", "state"] {
         pc.change_registry(&format!(

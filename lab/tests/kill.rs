@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use unwedge_lab::{Ending, Lab, Pc, Registry, Start, Tree, Victims};
+use unwedge_lab::{Ending, Lab, PLAYER, Pc, Registry, Start, Tree, UPDATE_AGENT, Victims};
 
 const KB: &str = "KB5099999";
 const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
@@ -33,13 +33,6 @@ struct Pace {
 }
 
 const FIRST_PACE: Pace = Pace { ahead: 1, longest_step: Duration::from_millis(5) };
-
-/// The classes of the agent that the lab's own takes over.
-const CLASSES: [&str; 3] = [
-    "{4CB43D7F-7EEE-4906-8698-60DA1C38F2FE}",
-    "{13639463-00DB-4646-803D-528026140D88}",
-    "{C01B9BA0-BEA7-41BA-B604-D0A36F469133}",
-];
 
 /// In the shape of a CBS.log in which one try met a lock and the next one damaged files.
 fn failed() -> String {
@@ -88,14 +81,7 @@ fn failing_pc(lab: &Lab, name: &str, script: &str) -> Pc {
     has_failed(&pc, script);
     pc.write(HELD, vec![0; 4096]);
     pc.write(DOWNLOADED, "part of an update");
-    let library = pc.program("lab_update_agent.dll").replace('\\', r"\\");
-    let class = |id: &str| {
-        format!(
-            "[HKEY_LOCAL_MACHINE\\Software\\Classes\\CLSID\\{id}\\InprocServer32]\n@=\"{library}\"\n\
-             \"ThreadingModel\"=\"Both\"\n\n"
-        )
-    };
-    pc.change_registry(&CLASSES.map(class).concat());
+    pc.play(PLAYER, &UPDATE_AGENT);
     pc.start_service("backup", &format!("lock:{HELD}"));
     pc
 }

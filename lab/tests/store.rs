@@ -5,7 +5,7 @@
 use std::fs;
 
 use serde_json::Value;
-use unwedge_lab::{Lab, Output, Pc};
+use unwedge_lab::{Lab, Output, PLAYER, Pc, UPDATE_AGENT};
 
 const KB: &str = "KB5099999";
 const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
@@ -27,13 +27,6 @@ const SOUND: &str = "0
 00000008 [SR] Verify complete
 ";
 
-/// The classes of the agent that the lab's own takes over.
-const CLASSES: [&str; 3] = [
-    "{4CB43D7F-7EEE-4906-8698-60DA1C38F2FE}",
-    "{13639463-00DB-4646-803D-528026140D88}",
-    "{C01B9BA0-BEA7-41BA-B604-D0A36F469133}",
-];
-
 /// A PC with a damaged store, on which the update goes through once that is repaired.
 fn damaged_pc(lab: &Lab, name: &str, store: &str) -> Pc {
     let pc = lab.pc(name);
@@ -41,18 +34,11 @@ fn damaged_pc(lab: &Lab, name: &str, store: &str) -> Pc {
     pc.write(r"C:\lab\store.txt", format!("{store}\nfrees = {KB}"));
     pc.write(r"C:\lab\sfc.txt", SOUND);
     pc.write(r"C:\lab\update_agent.txt", format!("[{KB}]\nlog = {LOG}\ncode = 0x80073712\n"));
-    let library = pc.program("lab_update_agent.dll");
+    let library = pc.program(PLAYER);
     pc.copy_in(&pc.path(&library), r"C:\windows\system32\dismapi.dll");
     let check = pc.program("sfc.exe");
     pc.copy_in(&pc.path(&check), r"C:\windows\system32\sfc.exe");
-    let class = |id: &str| {
-        format!(
-            "[HKEY_LOCAL_MACHINE\\Software\\Classes\\CLSID\\{id}\\InprocServer32]\n@=\"{}\"\n\
-             \"ThreadingModel\"=\"Both\"\n\n",
-            library.replace('\\', r"\\")
-        )
-    };
-    pc.change_registry(&CLASSES.map(class).concat());
+    pc.play(PLAYER, &UPDATE_AGENT);
     pc
 }
 
