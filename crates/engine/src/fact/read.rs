@@ -24,8 +24,8 @@ use crate::rule::{Matcher, RuleSet};
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// Files from this size on, as stored, are worth a second thread.
 pub(super) const LARGE_BYTES: u64 = 4 << 20;
-/// At most so many blocks wait to be read: a slow reader must not fill the memory.
-const BLOCKS_AHEAD: usize = 8;
+/// At most so many batches of events wait to be looked at: a slow reader must not fill the memory.
+const BATCHES_AHEAD: usize = 8;
 /// Events are handed to another thread by so many.
 const EVENTS_AT_ONCE: usize = 256;
 /// At most so many gaps a file are told apart; more are counted.
@@ -175,7 +175,7 @@ fn events(
         return log.read_events(host, wanted, &mut take);
     }
     thread::scope(|scope| {
-        let (send, receive) = mpsc::sync_channel::<Vec<Seen>>(BLOCKS_AHEAD);
+        let (send, receive) = mpsc::sync_channel::<Vec<Seen>>(BATCHES_AHEAD);
         let looking = scope.spawn(move || receive.into_iter().flatten().for_each(take));
         let mut some = Vec::with_capacity(EVENTS_AT_ONCE);
         let read = log.read_events(host, wanted, &mut |seen| {
