@@ -213,7 +213,7 @@ fn an_update_that_goes_through_ends_the_search_with_those_that_were_added_last()
     };
     // The holder has the file open now, so it is the likeliest of all.
     assert_eq!((names(&ended, these), before.len()), (vec!["Agent006".to_owned()], 0));
-    assert_eq!(ended.restarts, 1);
+    assert_eq!(ended.restarts, 2);
     assert_eq!(state(&bench.pc), started(&text));
     let retry = Change::Run(unwedge_host::Tool::RetryUpdate { kb: Some("KB5034441".to_owned()) });
     assert!(retry.holds(&bench.pc).unwrap());
@@ -225,8 +225,54 @@ fn none_of_them_is_said_and_everything_is_put_back() {
     let mut bench = Bench::new(&text, command(), &[&[]]);
     let ended = bench.end();
     assert_eq!(ended.answer, Answer::Found(Found::NoneOfThem));
-    assert_eq!(ended.restarts, 1);
+    assert_eq!(ended.restarts, 2);
     assert_eq!(state(&bench.pc), started(&text));
+}
+
+#[test]
+fn nobody_is_named_if_a_restart_with_everything_on_is_enough() {
+    let text = pc(9, &[], "");
+    let mut bench = Bench::new(&text, command(), &[]);
+    let first = unwedge_host::probe::boot(&bench.pc).unwrap().id;
+    let mut tester = |host: &dyn Host, _: &Test| {
+        let is_first = unwedge_host::probe::boot(host).unwrap().id == first;
+        Asked::Told(!is_first, String::new())
+    };
+    let (steps, note) = begin(&bench.pc, &found(&bench.pc).suspects, command(), FAR.to_owned());
+    let mut tape = Tape { bytes: Vec::new(), power: Power::endless(), tears: true };
+    let mut journal = Journal::create(&mut tape, "2026-01-02", steps).unwrap();
+    journal.record(Event::Noted { note }).unwrap();
+    let mut around = Around { now: "2026-01-02", tester: &mut tester, is_stopped: &|| false };
+    let done = go_on(&mut bench.pc, &mut journal, &mut around, &mut |_| ControlFlow::Continue(()));
+    let Standing::Ended(ended) = done.unwrap() else { panic!() };
+    assert_eq!((&ended.answer, ended.restarts), (&Answer::Found(Found::RestartAlone), 1));
+    last_restart(&mut bench.pc).unwrap();
+    assert_eq!(state(&bench.pc), started(&text));
+}
+
+#[test]
+fn what_starts_at_a_sign_in_is_searched_only_if_the_test_waits_for_it() {
+    const PARTS: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion";
+    let more = format!(
+        "//- reg HKLM\\{PARTS}\\Run\nVault = sz:C:\\V\\v.exe\n\
+         //- reg HKLM\\{PARTS}\\Explorer\\StartupApproved\\Run\n\
+         //- reg HKCU\\{PARTS}\\Run\nTide = sz:C:\\T\\t.exe\n\
+         //- reg HKLM\\{PARTS}\\RunOnce\nOnce = sz:C:\\O\\o.exe\n\
+         //- task \\Vault\\Late enabled run=C:\\V\\l.exe trigger=logon\n\
+         //- task \\Vault\\Early enabled run=C:\\V\\e.exe trigger=boot\n"
+    );
+    let pc = Fixture::parse(&pc(1, &[], &more)).unwrap();
+    let names = |after_sign_in: bool| -> (Vec<String>, Vec<String>) {
+        let found = suspects(&pc, &diagnose(&pc), &Scope { after_sign_in, ..Scope::default() });
+        let spared = found.spared.into_iter().map(|it| it.name).collect();
+        (found.suspects.into_iter().map(|it| it.name).collect(), spared)
+    };
+    let (suspects, spared) = names(false);
+    assert_eq!(suspects, ["Agent000", r"\Vault\Early"]);
+    assert_eq!(spared, ["Vault", "Once", "Tide", r"\Vault\Late"]);
+    let (suspects, spared) = names(true);
+    assert_eq!(suspects, ["Agent000", "Vault", r"\Vault\Early", r"\Vault\Late"]);
+    assert_eq!(spared, ["Once", "Tide"]);
 }
 
 #[test]
@@ -290,7 +336,9 @@ fn whoever_switches_one_on_again_takes_it_out_of_the_search_and_is_named() {
         let off = ServiceName::new("Agent002");
         let start = Setting::Start { service: off, start: StartType::Automatic };
         let is_off = wreck.pc.current(&start).unwrap() != start;
-        if is_off && wreck.journal.windows(10).any(|it| it == b"restarting") {
+        // The first restart is made with everything on.
+        let restarts = wreck.journal.windows(10).filter(|it| it == b"restarting").count();
+        if is_off && restarts == 2 {
             wreck.pc.apply(&Change::Assign(start)).unwrap();
             wreck.pc.restart();
             bench = wreck;

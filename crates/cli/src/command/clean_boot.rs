@@ -60,6 +60,13 @@ pub(crate) enum What {
     },
 }
 
+impl CleanBootArgs {
+    /// Whether the PC this runs on is to be changed.
+    pub(crate) fn changes_this_pc(&self) -> bool {
+        matches!(self.what, What::On { pc: None, .. } | What::Off { pc: None, .. })
+    }
+}
+
 #[derive(Serialize)]
 struct StatusReport {
     schema: u32,
@@ -112,7 +119,7 @@ fn on(patient: &mut Patient, chart: &Chart, whom: &Whom, yes: bool) -> anyhow::R
         render::say(&format!("Not now: {}.", check.says));
         return Ok(Exit::Refused);
     }
-    let found = suspects(patient.host(), &diagnosed(patient.host()), &whom.scope());
+    let found = suspects(patient.host(), &diagnosed(patient.host()), &whom.scope(true));
     if says_unknown(&found) {
         return Ok(Exit::Refused);
     }

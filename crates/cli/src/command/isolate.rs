@@ -79,12 +79,14 @@ pub(crate) struct Whom {
 }
 
 impl Whom {
-    pub(crate) fn scope(&self) -> Scope {
+    /// As [`Scope`]; whether what starts at a sign-in counts depends on when it is tested.
+    pub(crate) fn scope(&self, after_sign_in: bool) -> Scope {
         let ticks = Timestamp::now().as_microsecond().saturating_mul(10) + UNIX_EPOCH_TICKS;
         Scope {
             drivers: self.drivers,
             keep: self.keep.clone(),
             only: self.only.clone(),
+            after_sign_in,
             now: ticks.unsigned_abs(),
         }
     }
@@ -167,7 +169,7 @@ fn test_of(args: &IsolateArgs, host: &dyn Host, before: &Diagnosis) -> Test {
 
 /// Shows what would be done.
 fn planned(args: &IsolateArgs, host: &dyn Host, before: &Diagnosis) -> anyhow::Result<Exit> {
-    let found = suspects(host, before, &args.whom.scope());
+    let found = suspects(host, before, &args.whom.scope(args.ask));
     let test = test_of(args, host, before);
     let restarts = bound(found.suspects.len(), test.manner());
     let exit = if found.suspects.is_empty() { Exit::Refused } else { Exit::Ok };
@@ -199,7 +201,7 @@ pub(crate) fn says_unknown(found: &Suspects) -> bool {
 
 fn started(args: &IsolateArgs, patient: &mut Patient, chart: &Chart) -> anyhow::Result<Exit> {
     let before = diagnosed(patient.host());
-    let found = suspects(patient.host(), &before, &args.whom.scope());
+    let found = suspects(patient.host(), &before, &args.whom.scope(args.ask));
     if says_unknown(&found) {
         return Ok(Exit::Refused);
     }
@@ -330,9 +332,11 @@ fn ended(
 fn exit(isolation: &Isolation) -> Exit {
     match (&isolation.outcome, &isolation.answer) {
         (Outcome::Stuck { .. }, _) => Exit::Stuck,
-        (_, Answer::Found(Found::Groups { .. } | Found::Among { .. }) | Answer::GoesThrough) => {
-            Exit::Ok
-        }
+        (
+            _,
+            Answer::Found(Found::Groups { .. } | Found::Among { .. } | Found::RestartAlone)
+            | Answer::GoesThrough,
+        ) => Exit::Ok,
         (_, Answer::Found(Found::NoneOfThem)) => Exit::Failing,
         (_, Answer::Found(Found::Unsteady { .. }) | Answer::GaveUp { .. }) => Exit::NotAssessed,
     }

@@ -92,6 +92,10 @@ fn voice_of_change(command: &Command) -> Option<Voice> {
         Command::Clean(args) if args.pc.is_none() && !args.list => {
             Some(Voice::of(false, args.json))
         }
+        Command::Isolate(args) if args.pc.is_none() && !args.dry_run => {
+            Some(Voice::of(false, args.json))
+        }
+        Command::CleanBoot(args) if args.changes_this_pc() => Some(Voice::Plain),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use unwedge_engine::isolate::clean_boot::Status;
 use unwedge_engine::isolate::note::{Answer, GaveUp, Test};
 use unwedge_engine::isolate::search::{Bound, Found};
 use unwedge_engine::isolate::signer::SignedBy;
-use unwedge_engine::isolate::suspect::{Suspect, SuspectKind, Suspects};
+use unwedge_engine::isolate::suspect::{Spared, Suspect, SuspectKind, Suspects};
 use unwedge_engine::journal::Outcome;
 use unwedge_engine::knowledge::products::{self, Product};
 
@@ -37,8 +37,8 @@ pub(crate) fn plan(found: &Suspects, test: &Test, restarts: Bound) -> String {
     };
     out.push_str(&format!("\n{}", paragraph(&tested)));
     out.push_str(&paragraph(&format!(
-        "Windows restarts about {} times, in no case more than {}, by itself; a remote connection is cut \
-         each time. Save your work first. Everything is put back in the end, and also after two \
+        "Windows restarts about {} times, in no case more than {}, by itself, the first time with \
+         everything on; a remote connection is cut each time. Save your work first. Everything is put back in the end, and also after two \
          failed starts, in Safe Mode, or when you say `unwedge isolate --stop`.",
         restarts.expected, restarts.most
     )));
@@ -64,9 +64,9 @@ fn whom(found: &Suspects, title: &str) -> String {
     }
     if !found.spared.is_empty() {
         out.push_str(&format!("\n{}", heading("Never switched off from here")));
-        for it in &found.spared {
+        for (names, it) in alike(&found.spared) {
             let advice = it.advice.as_ref().map(|it| format!(" Instead: {it}")).unwrap_or_default();
-            let text = format!("{}: {}.{advice}", it.name, it.why);
+            let text = format!("{}: {}.{advice}", names.join(", "), it.why);
             out.push_str(&item("  - ", "    ", &text));
         }
     }
@@ -81,6 +81,21 @@ fn whom(found: &Suspects, title: &str) -> String {
         out.push_str(&item("Not known: ", "           ", it));
     }
     out
+}
+
+/// Those with the same reason and advice, which are told once, in the order of the first.
+fn alike(spared: &[Spared]) -> Vec<(Vec<&str>, &Spared)> {
+    let mut all: Vec<(Vec<&str>, &Spared)> = Vec::new();
+    for it in spared {
+        let same = |(_, told): &&mut (Vec<&str>, &Spared)| {
+            (told.why, &told.advice) == (it.why, &it.advice)
+        };
+        match all.iter_mut().find(same) {
+            Some((names, _)) => names.push(&it.name),
+            None => all.push((vec![&it.name], it)),
+        }
+    }
+    all
 }
 
 fn kind(suspect: &Suspect) -> &'static str {
@@ -196,6 +211,13 @@ fn answer(isolation: &Isolation) -> (&'static str, String) {
                 ),
             }
         }
+        Answer::Found(Found::RestartAlone) => (
+            "A restart was enough",
+            "After a restart it works with everything on, so nobody is named. Either the restart was \
+             all it took, or what was in the way starts only later, such as when somebody signs in. \
+             If it fails again, search with --ask: then the test waits for you."
+                .into(),
+        ),
         Answer::Found(Found::NoneOfThem) => (
             "None of them",
             "With all of them off it fails as before: the reason lies elsewhere. `unwedge diagnose` \
@@ -233,6 +255,9 @@ fn gave_up(isolation: &Isolation, why: &GaveUp) -> String {
                 .filter_map(|it| isolation.suspects.get(*it as usize))
                 .map(|it| it.name.as_str())
                 .collect();
+            if names.is_empty() {
+                return "Windows did not come up properly although nothing was off.".into();
+            }
             format!(
                 "Windows did not come up properly while these were off: {}. It may need one of them. \
                  Search again without them: --keep NAME.",

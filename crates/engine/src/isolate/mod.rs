@@ -274,6 +274,7 @@ fn named(found: Found, left: &[u32]) -> Found {
     let one = |it: usize| left[it] as usize;
     let all = |some: Vec<usize>| -> Vec<usize> { some.into_iter().map(one).collect() };
     match found {
+        Found::RestartAlone => Found::RestartAlone,
         Found::NoneOfThem => Found::NoneOfThem,
         Found::Groups { groups } => Found::Groups { groups: groups.into_iter().map(all).collect() },
         Found::Among { these, before } => Found::Among { these: all(these), before: all(before) },

@@ -10,6 +10,9 @@
 //! - An update that goes through is installed and cannot be tried again. So ever more are
 //!   switched off, the likely ones first, until it does: the last ones added hold the culprit.
 //!
+//! Before anybody is switched off, Windows restarts once with everything on: what a restart alone cures, or
+//! what has not started by then, would be blamed on whoever was switched off first.
+//!
 //! That something was in the way is certain when the test fails; that nothing was may be luck. So a
 //! failure outweighs a success that contradicts it.
 
@@ -54,6 +57,8 @@ pub enum Next {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "found")]
 pub enum Found {
+    /// After a restart the test passes with everything on: nobody is accused.
+    RestartAlone,
     /// With all of them off the test fails as before: none of them is it.
     NoneOfThem,
     /// Each group stands in the way by itself; the members of one only together.
@@ -88,18 +93,24 @@ pub struct Bound {
 #[must_use]
 pub fn bound(count: usize, manner: Manner) -> Bound {
     let halvings = count.max(1).next_power_of_two().trailing_zeros();
+    // The first with everything on, the last to start what was off.
+    let (first, last) = (1, 1);
     match manner {
         // Sizes 1, 3, 7 and so on; what is likely may come first.
-        Manner::UntilItPasses => {
-            let expected = halvings.div_ceil(2) + 2;
-            Bound { expected, most: halvings + 3 }
-        }
-        // All off, the halvings, that one alone and all but that one, and the last restart. A first
-        // guess that turns out wrong costs one more.
-        Manner::Repeatable => Bound {
-            expected: halvings + 4,
-            most: 1 + MOST_CULPRITS * (halvings + 2) + 2 * MOST_GROUPS as u32 + MOST_CULPRITS + 1,
+        Manner::UntilItPasses => Bound {
+            expected: first + halvings.div_ceil(2) + 1 + last,
+            most: first + halvings + 2 + last,
         },
+        // All off, the halvings, that one alone and all but that one. A first guess that turns out wrong
+        // costs one more.
+        Manner::Repeatable => {
+            let one = halvings + 2;
+            let groups = 2 * MOST_GROUPS as u32 + MOST_CULPRITS;
+            Bound {
+                expected: first + one + 1 + last,
+                most: first + 1 + MOST_CULPRITS * one + groups + last,
+            }
+        }
     }
 }
 
@@ -107,10 +118,11 @@ pub fn bound(count: usize, manner: Manner) -> Bound {
 #[must_use]
 pub fn next(count: usize, likely: usize, manner: Manner, trials: &[Trial]) -> Next {
     let search = Search { count, likely: likely.min(count), trials };
-    let found = match manner {
-        Manner::UntilItPasses => search.until_it_passes(),
-        Manner::Repeatable => search.smallest(),
-    };
+    let found = search.passes(&BTreeSet::new()).and_then(|passes| match (passes, manner) {
+        (true, _) => Ok(Found::RestartAlone),
+        (false, Manner::UntilItPasses) => search.until_it_passes(),
+        (false, Manner::Repeatable) => search.smallest(),
+    });
     match found {
         Ok(found) => Next::Found(found),
         Err(Unseen(off)) => Next::Try(off),
@@ -130,10 +142,7 @@ impl Search<'_> {
     /// Whether the test passes with exactly these off, as far as it was seen or follows: with more off it
     /// passes all the more.
     fn passes(&self, off: &BTreeSet<usize>) -> Result<bool, Unseen> {
-        // Everything on is how it failed.
-        let fails =
-            off.is_empty() || self.trials.iter().any(|it| !it.passes && it.off.is_superset(off));
-        if fails {
+        if self.trials.iter().any(|it| !it.passes && it.off.is_superset(off)) {
             return Ok(false);
         }
         let passed = self.trials.iter().any(|it| it.passes && it.off.is_subset(off));
@@ -320,19 +329,28 @@ mod tests {
 
     #[test]
     fn the_bound_is_what_halving_takes() {
-        assert_eq!(bound(3, Manner::Repeatable), Bound { expected: 6, most: 23 });
-        assert_eq!(bound(30, Manner::Repeatable).expected, 9);
-        assert_eq!(bound(200, Manner::Repeatable), Bound { expected: 12, most: 41 });
-        assert_eq!(bound(200, Manner::UntilItPasses), Bound { expected: 6, most: 11 });
+        assert_eq!(bound(3, Manner::Repeatable), Bound { expected: 7, most: 24 });
+        assert_eq!(bound(30, Manner::Repeatable).expected, 10);
+        assert_eq!(bound(200, Manner::Repeatable), Bound { expected: 13, most: 42 });
+        assert_eq!(bound(200, Manner::UntilItPasses), Bound { expected: 7, most: 12 });
     }
 
     #[test]
-    fn if_none_of_them_is_it_one_trial_tells() {
+    fn if_none_of_them_is_it_two_trials_tell() {
         for count in [3, 50, 200] {
             let found = run(count, 0, Manner::Repeatable, |_| false);
-            assert_eq!(found, (Found::NoneOfThem, 1));
+            assert_eq!(found, (Found::NoneOfThem, 2));
         }
-        assert_eq!(run(0, 0, Manner::Repeatable, |_| true).0, Found::NoneOfThem);
+        assert_eq!(run(0, 0, Manner::Repeatable, |_| false).0, Found::NoneOfThem);
+    }
+
+    #[test]
+    fn nobody_is_accused_of_what_a_restart_alone_cures() {
+        for count in [1, 30, 200] {
+            for manner in [Manner::Repeatable, Manner::UntilItPasses] {
+                assert_eq!(run(count, 1, manner, |_| true), (Found::RestartAlone, 1));
+            }
+        }
     }
 
     #[test]
@@ -369,9 +387,9 @@ mod tests {
         let groups = [vec![0]];
         let once = run(200, 1, Manner::UntilItPasses, |off| !fails(&groups, off));
         assert_eq!(once.0, Found::Among { these: vec![0], before: vec![] });
-        assert_eq!(once.1, 1);
+        assert_eq!(once.1, 2);
         let again = run(200, 1, Manner::Repeatable, |off| !fails(&groups, off));
-        assert_eq!(again, (Found::Groups { groups: vec![vec![0]] }, 3));
+        assert_eq!(again, (Found::Groups { groups: vec![vec![0]] }, 4));
     }
 
     #[test]

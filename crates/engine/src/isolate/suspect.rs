@@ -92,6 +92,8 @@ pub struct Scope {
     pub keep: Vec<String>,
     /// Only these are switched off, by name; empty is all.
     pub only: Vec<String>,
+    /// What starts at a sign-in too: the test is made after it, not by itself after each start.
+    pub after_sign_in: bool,
     /// The moment, in units of 100 ns since 1601: Task Manager keeps it beside what it switches off.
     pub now: u64,
 }
@@ -127,7 +129,7 @@ pub fn suspects(host: &dyn Host, diagnosis: &Diagnosis, scope: &Scope) -> Suspec
     let mut signers = Signers::of(host);
     services_of(host, &mut signers, &mut found);
     startup_of(host, scope, &mut signers, &mut found);
-    tasks_of(host, &mut signers, &mut found);
+    tasks_of(host, scope, &mut signers, &mut found);
     if scope.drivers {
         filters_of(host, &mut signers, &mut found);
     }
@@ -223,6 +225,13 @@ fn is_driver(host: &dyn Host, name: &ServiceName) -> bool {
     host.key(&key).ok().flatten().and_then(|it| it.dword("Type")).is_some_and(|it| it & 0xf != 0)
 }
 
+/// Why nobody is searched among what starts at a sign-in, if the test does not wait for one: all of it is
+/// off then whatever is switched, and would make others look guilty.
+const AFTER_THE_TEST: &str =
+    "it starts when somebody signs in, after the test; with --ask the test waits";
+/// Why what starts for one user is not switched: whoever puts it back need not be that user.
+const OF_ONE_USER: &str = "it belongs to one user";
+
 /// Kinds of products that are never switched off from here, and why.
 fn left_alone(product: Option<&Product>) -> Option<&'static str> {
     const KINDS: [(&str, &str); 8] = [
@@ -281,7 +290,15 @@ fn group_left_alone(host: &dyn Host, name: &ServiceName) -> Option<&'static str>
 fn startup_of(host: &dyn Host, scope: &Scope, signers: &mut Signers<'_>, found: &mut Suspects) {
     let read = startup::read(host).found;
     for command in &read.commands {
-        let Some(approved) = startup::approved_key(command.key) else { continue };
+        let Some(approved) = startup::approved_key(command.key) else {
+            found.spared.push(Spared {
+                kind: SuspectKind::Startup,
+                name: command.name.clone(),
+                why: "it runs once, at the next sign-in, and is gone then",
+                advice: None,
+            });
+            continue;
+        };
         let is_off = read.approvals.iter().any(|it| {
             it.key == approved && !it.is_enabled && it.name.eq_ignore_ascii_case(&command.name)
         });
@@ -289,11 +306,10 @@ fn startup_of(host: &dyn Host, scope: &Scope, signers: &mut Signers<'_>, found: 
             continue;
         }
         if command.key.starts_with("HKCU") {
-            let why = "it starts only when you sign in, after the test";
             found.spared.push(Spared {
                 kind: SuspectKind::Startup,
                 name: command.name.clone(),
-                why,
+                why: if scope.after_sign_in { OF_ONE_USER } else { AFTER_THE_TEST },
                 advice: Some("Task Manager, Startup apps, switches it off".to_owned()),
             });
             continue;
@@ -330,7 +346,8 @@ fn entry(
         return;
     }
     let product = file.as_ref().and_then(|it| products::of_process(it.name()).first().copied());
-    if let Some(why) = left_alone(product) {
+    let late = (!scope.after_sign_in).then_some(AFTER_THE_TEST);
+    if let Some(why) = left_alone(product).or(late) {
         found.spared.push(spared(SuspectKind::Startup, name, why, product));
         return;
     }
@@ -354,14 +371,13 @@ fn entry(
     });
 }
 
-fn tasks_of(host: &dyn Host, signers: &mut Signers<'_>, found: &mut Suspects) {
+fn tasks_of(host: &dyn Host, scope: &Scope, signers: &mut Signers<'_>, found: &mut Suspects) {
     for task in tasks::read(host).found {
         let Ok(definition) = &task.definition else { continue };
-        let starts_early = definition
-            .triggers
-            .iter()
-            .any(|it| it.is_enabled && matches!(it.kind.as_str(), "BootTrigger" | "LogonTrigger"));
-        if !starts_early || task.is_disabled() != Some(false) {
+        let has =
+            |kind: &str| definition.triggers.iter().any(|it| it.is_enabled && it.kind == kind);
+        let (at_start, at_sign_in) = (has("BootTrigger"), has("LogonTrigger"));
+        if !(at_start || at_sign_in) || task.is_disabled() != Some(false) {
             continue;
         }
         let file = program_of(&task);
@@ -373,7 +389,8 @@ fn tasks_of(host: &dyn Host, signers: &mut Signers<'_>, found: &mut Suspects) {
             continue;
         }
         let product = file.as_ref().and_then(|it| products::of_process(it.name()).first().copied());
-        if let Some(why) = left_alone(product) {
+        let late = (!at_start && !scope.after_sign_in).then_some(AFTER_THE_TEST);
+        if let Some(why) = left_alone(product).or(late) {
             found.spared.push(spared(SuspectKind::Task, &task.path, why, product));
             continue;
         }
