@@ -15,6 +15,8 @@ const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const OTHER: &str = r"C:\windows\SoftwareDistribution\Download\part.cab";
 const JOURNALS: &str = r"C:\ProgramData\unwedge\repairs";
 const TASK: &str = r"C:\lab\tasks\unwedge\recover";
+/// What is started when somebody signs in.
+const SIGN_IN: &str = r"C:\lab\tasks\unwedge\sign-in";
 const SUSPECTS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
 /// A step of the search takes less, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -30,7 +32,9 @@ fn one_of_four_is_found_over_restarts_and_everything_is_as_before() {
     assert_eq!(found(&pc), ["gamma"]);
     assert!((3..=7).contains(&restarts), "{restarts} restarts");
     before.compare(&pc);
-    assert!(!pc.path(TASK).exists(), "its task still stands by");
+    for task in [TASK, SIGN_IN] {
+        assert!(!pc.path(task).exists(), "{task} still stands by");
+    }
 }
 
 #[test]
@@ -79,6 +83,34 @@ fn after_two_starts_that_failed_everything_is_put_back() {
     assert_eq!(answer["why"]["reason"], "failed_starts", "{answer:#}");
     assert_ne!(answer["why"]["off"], json!([]), "some were off");
     before.compare(&pc);
+}
+
+#[test]
+fn whoever_signs_in_is_told_and_can_stop_it() {
+    let Some(lab) = Lab::open() else { return };
+    let mut pc = pc(&lab, "stop", |name| (name == "gamma").then_some(HELD));
+    let before = State::of(&pc);
+    assert_eq!(goes_on(&pc, 0, &begin(&tells(HELD)), None), End::AsksToRestart);
+    pc.restart(Ending::ShutDown, Start::Unattended);
+    thread::scope(|scope| {
+        let asked = restarts(&pc);
+        scope.spawn(|| start_task(&pc));
+        assert_eq!(wait_for_end(&pc, asked, None), End::AsksToRestart);
+        // It waits for the end that it asked for.
+        let (program, arguments) = action(&pc, SIGN_IN);
+        let said =
+            pc.run_windows("cmd", &["/d", "/c", &format!("echo stop| {program} {arguments}")]);
+        assert!(said.stdout.contains("This is start 2 of at most"), "{said:?}");
+        assert!(said.stdout.contains("switched off: "), "{said:?}");
+        assert!(said.stderr.contains("It stops as soon as"), "{said:?}");
+        pc.shut_down();
+    });
+    pc.restart(Ending::ShutDown, Start::Unattended);
+    assert_eq!(goes_on(&pc, 2, &[], None), End::Over);
+    pc.restart(Ending::ShutDown, Start::ToTheEnd);
+    assert_eq!(answer(&pc)["why"]["reason"], "stopped");
+    before.compare(&pc);
+    assert!(!pc.path(SIGN_IN).exists(), "its task still stands by");
 }
 
 #[test]
@@ -218,16 +250,26 @@ fn goes_on(pc: &Pc, starts: usize, begin: &[&str], kill: Option<Phase>) -> End {
 
 /// Starts what the task is to start with Windows: the scheduler of the lab starts nothing.
 fn start_task(pc: &Pc) {
-    let task = fs::read_to_string(pc.path(TASK)).expect("the task stands by");
-    assert!(task.contains("<BootTrigger><Enabled>true</Enabled>"), "{task}");
+    // What Wine itself started may have come to the end before.
+    if !pc.path(TASK).exists() {
+        return;
+    }
+    let (program, arguments) = action(pc, TASK);
+    let words: Vec<&str> = arguments.split(' ').collect();
+    pc.run_windows(&program, &words);
+}
+
+/// The program that a task starts, and what it is told.
+fn action(pc: &Pc, task: &str) -> (String, String) {
+    let trigger = if task == SIGN_IN { "LogonTrigger" } else { "BootTrigger" };
+    let task = fs::read_to_string(pc.path(task)).expect("the task stands by");
+    assert!(task.contains(&format!("<{trigger}><Enabled>true</Enabled>")), "{task}");
     let between = |from: &str, to: &str| {
         let (_, rest) = task.split_once(from).unwrap();
         rest.split_once(to).unwrap().0.to_owned()
     };
-    let program = between("<Command>", "</Command>");
-    let arguments = between("<Arguments>", "</Arguments>");
-    let words: Vec<&str> = arguments.split(' ').collect();
-    pc.run_windows(program.trim_matches('"'), &words);
+    let program = between("<Command>", "</Command>").trim_matches('"').to_owned();
+    (program, between("<Arguments>", "</Arguments>"))
 }
 
 /// Waits until Windows is asked to restart once more, the search is over, or is in a phase in which it is to be

@@ -129,6 +129,18 @@ fn a_clean_boot_by_hand_is_told_and_taken_back() {
 }
 
 #[test]
+fn whoever_signs_in_is_told_of_a_search_and_of_nothing_else() {
+    let bench = Bench::new();
+    assert_eq!(text(&bench.run(&["sign-in"]).stdout), "");
+    // Nobody is there to answer.
+    assert_eq!(bench.run(&["isolate", "--yes", "--ask"]).status.code(), Some(5));
+    let told = text(&bench.run(&["sign-in"]).stdout);
+    assert!(told.contains("Right now everything is on."), "{told}");
+    assert_eq!(bench.run(&["isolate", "--yes", "--stop"]).status.code(), Some(0));
+    assert_eq!(text(&bench.run(&["sign-in"]).stdout), "");
+}
+
+#[test]
 fn evidence_cannot_be_searched_and_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("CBS.log"), "x\n").unwrap();

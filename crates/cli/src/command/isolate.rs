@@ -1,5 +1,6 @@
 //! `unwedge isolate`: finds the program that keeps the update away, over restarts.
 
+use std::cell::Cell;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -281,9 +282,14 @@ fn carried_on(
 ) -> anyhow::Result<Exit> {
     let request = chart.shelf.beside(number, "stop");
     let now = patient.now();
-    let mut tester = |_: &dyn Host, test: &Test| asked(test);
-    let mut around = Around { now: &now, tester: &mut tester, is_stopped: &|| request.exists() };
-    let standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
+    let wants_to_stop = Cell::new(false);
+    let mut tester = |_: &dyn Host, test: &Test| asked(test, &wants_to_stop);
+    let is_stopped = || wants_to_stop.get() || request.exists();
+    let mut around = Around { now: &now, tester: &mut tester, is_stopped: &is_stopped };
+    let mut standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
+    if standing == Standing::Waiting && wants_to_stop.get() {
+        standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
+    }
     match standing {
         Standing::Restarting => {
             render::say("Windows restarts; the search goes on by itself after that.");
@@ -291,7 +297,8 @@ fn carried_on(
         }
         Standing::Waiting => {
             render::say(&format!(
-                "The search waits for an answer: run `unwedge isolate{}` to give it.",
+                "The search waits for an answer: run `unwedge isolate{}` to give it. On a running \
+                 Windows you are also asked when you sign in.",
                 chart.argument
             ));
             Ok(Exit::NeedsRestart)
@@ -343,7 +350,7 @@ fn exit(isolation: &Isolation) -> Exit {
 }
 
 /// Stops a search, or asks whoever is at it to.
-fn stopped(consent: Consent, named: &Named, chart: &Chart) -> anyhow::Result<Exit> {
+pub(crate) fn stopped(consent: Consent, named: &Named, chart: &Chart) -> anyhow::Result<Exit> {
     let nothing = || {
         render::say(&format!("No search is under way on {}.", chart.name));
         Ok(Exit::Ok)
@@ -392,21 +399,21 @@ pub(crate) fn put_back(
     })
 }
 
-fn asked(test: &Test) -> Asked {
+fn asked(test: &Test, wants_to_stop: &Cell<bool>) -> Asked {
     match test {
         Test::Command { command } => ran(command),
-        Test::Question | Test::Update { .. } => answered(),
+        Test::Question | Test::Update { .. } => answered(wants_to_stop),
     }
 }
 
-fn answered() -> Asked {
+fn answered(wants_to_stop: &Cell<bool>) -> Asked {
     let input = std::io::stdin();
     if !input.is_terminal() {
         return Asked::NotNow;
     }
     let mut talk = anstream::stderr();
     loop {
-        let _ = write!(talk, "Try it now. Does it work? [y/n] ");
+        let _ = write!(talk, "Try it now. Does it work? [y/n, or stop to put everything back] ");
         let _ = talk.flush();
         let mut answer = String::new();
         match input.lock().read_line(&mut answer) {
@@ -416,6 +423,10 @@ fn answered() -> Asked {
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => return Asked::Told(true, "somebody said that it works".to_owned()),
             "n" | "no" => return Asked::Told(false, "somebody said that it does not".to_owned()),
+            "stop" => {
+                wants_to_stop.set(true);
+                return Asked::NotNow;
+            }
             _ => {}
         }
     }

@@ -15,6 +15,7 @@ pub(crate) mod isolate;
 pub(crate) mod noted;
 pub(crate) mod plan;
 pub(crate) mod recover;
+pub(crate) mod sign_in;
 pub(crate) mod timeline;
 pub(crate) mod undo;
 pub(crate) mod watch;
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     History(history::HistoryArgs),
     Isolate(isolate::IsolateArgs),
     CleanBoot(clean_boot::CleanBootArgs),
+    /// Started by a task, not by people.
+    #[command(hide = true)]
+    SignIn(sign_in::SignInArgs),
     Clean(clean::CleanArgs),
     Collect(collect::CollectArgs),
 }
@@ -74,6 +78,7 @@ pub(crate) fn run(command: Command, starter: Starter) -> anyhow::Result<Exit> {
         }
         Command::Isolate(args) => isolate::run(&args),
         Command::CleanBoot(args) => clean_boot::run(&args),
+        Command::SignIn(args) => sign_in::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Collect(args) => collect::run(&args),
     }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use unwedge_engine::isolate::Isolation;
 use unwedge_engine::isolate::clean_boot::Status;
 use unwedge_engine::isolate::note::{Answer, GaveUp, Test};
 use unwedge_engine::isolate::search::{Bound, Found};
 use unwedge_engine::isolate::signer::SignedBy;
 use unwedge_engine::isolate::suspect::{Spared, Suspect, SuspectKind, Suspects};
+use unwedge_engine::isolate::{Isolation, UnderWay};
 use unwedge_engine::journal::Outcome;
 use unwedge_engine::knowledge::products::{self, Product};
 
@@ -43,6 +43,29 @@ pub(crate) fn plan(found: &Suspects, test: &Test, restarts: Bound) -> String {
         restarts.expected, restarts.most
     )));
     out.push('\n');
+    out
+}
+
+/// What a search is at, for whoever signs in meanwhile.
+pub(crate) fn under_way(it: &UnderWay) -> String {
+    let mut out = heading("unwedge looks for the program that keeps Windows Update from working");
+    let off = match it.off.len() {
+        0 => "Right now everything is on.".to_owned(),
+        count => format!(
+            "Right now {} switched off: {}. All of it is put back in the end.",
+            if count == 1 { "this one is" } else { "these are" },
+            it.off.join(", ")
+        ),
+    };
+    out.push_str(&paragraph(&format!(
+        "This is start {} of at most {}. {off}",
+        it.trial, it.most_trials
+    )));
+    if it.test != Test::Question {
+        out.push_str(&paragraph(
+            "It goes on by itself and restarts Windows again; save your work.",
+        ));
+    }
     out
 }
 

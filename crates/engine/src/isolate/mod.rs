@@ -21,7 +21,7 @@ use unwedge_host::{Change, Host, HostError, HostErrorKind, HostMut, Setting, Too
 
 use crate::execute::{Interrupted, Progress, Watcher, note as record, rollback, tell};
 use crate::guard;
-use crate::journal::{Event, Journal, JournalStep, Outcome};
+use crate::journal::{Event, Journal, JournalStep, Outcome, Replay};
 use crate::repair::{StepEnd, close};
 use note::{Answer, Begun, GaveUp, Note, Noted, Test};
 use search::{Found, Next, Trial};
@@ -110,6 +110,36 @@ pub struct ToldTrial {
     pub passes: Option<bool>,
     /// What was seen.
     pub told: String,
+}
+
+/// A search that is not over, for whoever signs in meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// How it is tested.
+    pub test: Test,
+    /// Number of the trial; 0 is before anything was switched.
+    pub trial: u32,
+    /// There are no more trials than this.
+    pub most_trials: u32,
+    /// Who is switched off, by name.
+    pub off: Vec<String>,
+}
+
+/// What a search is at; `None` of any other journal, and once the answer is found.
+#[must_use]
+pub fn under_way(replay: &Replay) -> Option<UnderWay> {
+    if !replay.is_search() || replay.closed.is_some() {
+        return None;
+    }
+    let stand = Stand::of(replay);
+    let name = |it: &u32| Some(stand.begun.suspects.get(*it as usize)?.name.clone());
+    let trial = stand.trials.last().map_or(0, |it| it.trial);
+    stand.answer.is_none().then(|| UnderWay {
+        trial,
+        most_trials: stand.most_trials(),
+        off: stand.off.iter().filter_map(name).collect(),
+        test: stand.begun.test.clone(),
+    })
 }
 
 /// The steps of a search among `suspects`, and its first note.

@@ -110,7 +110,12 @@ impl Stand {
     pub(super) fn told_trial(&self, trial: u32) -> Progress {
         let names = self.off.iter().filter_map(|it| self.begun.suspects.get(*it as usize));
         let off = names.map(|it| it.name.clone()).collect();
-        Progress::Trial { trial, of: self.begun.most_restarts.saturating_sub(1), off }
+        Progress::Trial { trial, of: self.most_trials(), off }
+    }
+
+    /// How many trials there are at most: the last restart is for what was off.
+    pub(super) fn most_trials(&self) -> u32 {
+        self.begun.most_restarts.saturating_sub(1)
     }
 
     /// How often a restart was asked for in a trial.

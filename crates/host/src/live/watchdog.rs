@@ -9,7 +9,8 @@ use jiff::{Timestamp, ToSpan};
 use windows::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND};
 use windows::Win32::System::Registry::{KEY_QUERY_VALUE, KEY_SET_VALUE};
 use windows::Win32::System::TaskScheduler::{
-    ITaskFolder, ITaskService, TASK_CREATE_OR_UPDATE, TASK_LOGON_SERVICE_ACCOUNT, TaskScheduler,
+    ITaskFolder, ITaskService, TASK_CREATE_OR_UPDATE, TASK_LOGON_GROUP, TASK_LOGON_SERVICE_ACCOUNT,
+    TASK_LOGON_TYPE, TaskScheduler,
 };
 use windows::Win32::System::Variant::VARIANT;
 use windows::core::BSTR;
@@ -18,7 +19,9 @@ use super::com::{self, LIMIT};
 use super::refusal::{is, refused};
 use super::registry::OpenKey;
 use super::state;
-use super::watchdog_task::{ARGUMENTS, FOLDER, NAME, definition, does_its_work};
+use super::watchdog_task::{
+    ARGUMENTS, FOLDER, NAME, SIGN_IN_NAME, definition, does_its_work, sign_in_definition,
+};
 use crate::{Data, HostError, HostErrorKind, KeyPath, Result};
 
 /// A repair that is not done after so many minutes may be dead.
@@ -35,6 +38,7 @@ pub(super) fn register() -> Result<()> {
     stand_by_in_safe_mode(&program)?;
     let at = Timestamp::now().checked_add(LATEST_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
     let xml = definition(&program, &at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let at_sign_in = sign_in_definition(&program);
     com::ask("register", SUBJECT, LIMIT, move || {
         let root = root()?;
         let folder = match folder(&root)? {
@@ -44,22 +48,22 @@ pub(super) fn register() -> Result<()> {
                 told(unsafe { root.CreateFolder(&BSTR::from(FOLDER), &VARIANT::default()) })?
             }
         };
-        let none = VARIANT::default();
-        // SAFETY: all texts and values live as long as the call; no password is given.
-        told(unsafe {
-            folder.RegisterTask(
-                &BSTR::from(NAME),
-                &BSTR::from(xml.as_str()),
-                TASK_CREATE_OR_UPDATE.0,
-                &none,
-                &none,
-                TASK_LOGON_SERVICE_ACCOUNT,
-                &none,
-            )
-        })?;
+        put(&folder, NAME, &xml, TASK_LOGON_SERVICE_ACCOUNT)?;
+        // Whoever is not told still has the command line.
+        let _ = put(&folder, SIGN_IN_NAME, &at_sign_in, TASK_LOGON_GROUP);
         Ok(())
     })
     .wait()
+}
+
+fn put(folder: &ITaskFolder, name: &str, xml: &str, logon: TASK_LOGON_TYPE) -> Result<()> {
+    let (name, none) = (BSTR::from(name), VARIANT::default());
+    let flags = TASK_CREATE_OR_UPDATE.0;
+    // SAFETY: all texts and values live as long as the call; no password is given.
+    told(unsafe {
+        folder.RegisterTask(&name, &BSTR::from(xml), flags, &none, &none, logon, &none)
+    })?;
+    Ok(())
 }
 
 /// Takes the task away, and its folder if nothing else is in it.
@@ -71,12 +75,14 @@ pub(super) fn take_away() -> Result<()> {
     com::ask("take away", SUBJECT, LIMIT, || {
         let root = root()?;
         let Some(folder) = folder(&root)? else { return Ok(()) };
-        // SAFETY: the name lives as long as the call; the flag is not used.
-        match unsafe { folder.DeleteTask(&BSTR::from(NAME), 0) } {
-            Err(error) if !is_missing(&error) => {
-                return Err(refused("take away", SUBJECT, &error));
+        for name in [SIGN_IN_NAME, NAME] {
+            // SAFETY: the name lives as long as the call; the flag is not used.
+            match unsafe { folder.DeleteTask(&BSTR::from(name), 0) } {
+                Err(error) if !is_missing(&error) => {
+                    return Err(refused("take away", SUBJECT, &error));
+                }
+                Ok(()) | Err(_) => {}
             }
-            Ok(()) | Err(_) => {}
         }
         // A folder that is not empty stays.
         // SAFETY: the path lives as long as the call; the flag is not used.

@@ -9,6 +9,12 @@ use std::fmt::Write as _;
 pub(super) const FOLDER: &str = r"\unwedge";
 /// Its name.
 pub(super) const NAME: &str = "recover";
+/// Its sister, which tells an administrator who signs in what is going on.
+pub(super) const SIGN_IN_NAME: &str = "sign-in";
+/// What the program is told to do then.
+const SIGN_IN_ARGUMENTS: &str = "sign-in";
+/// The group of administrators, whatever Windows calls it.
+const ADMINISTRATORS: &str = "S-1-5-32-544";
 /// What the program is told to do: take an interrupted repair back and ask nobody.
 pub(super) const ARGUMENTS: &str = "recover --silent";
 /// After a start of Windows it waits so long, for services to come up.
@@ -45,6 +51,31 @@ pub(super) fn definition(program: &str, at: &str) -> String {
          <ExecutionTimeLimit>PT0S</ExecutionTimeLimit><Priority>5</Priority></Settings>\
          <Actions Context=\"System\"><Exec><Command>\"{}\"</Command>\
          <Arguments>{ARGUMENTS}</Arguments></Exec></Actions></Task>\r\n",
+        escaped(program)
+    );
+    xml
+}
+
+/// The definition of the sister: starts `program` in a window whenever an administrator signs in, with his
+/// rights.
+pub(super) fn sign_in_definition(program: &str) -> String {
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-16\"?>\r\n");
+    let _ = write!(
+        xml,
+        "<Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\">\
+         <RegistrationInfo><Author>unwedge</Author><Description>Tells whoever signs in that a repair or \
+         a search is under way, and how to stop it. It goes when that is over.</Description>\
+         <URI>{FOLDER}\\{SIGN_IN_NAME}</URI></RegistrationInfo>\
+         <Triggers><LogonTrigger><Enabled>true</Enabled></LogonTrigger></Triggers>\
+         <Principals><Principal id=\"Administrators\"><GroupId>{ADMINISTRATORS}</GroupId>\
+         <RunLevel>HighestAvailable</RunLevel></Principal></Principals>\
+         <Settings><MultipleInstancesPolicy>Parallel</MultipleInstancesPolicy>\
+         <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>\
+         <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>\
+         <Enabled>true</Enabled><Hidden>false</Hidden>\
+         <ExecutionTimeLimit>PT0S</ExecutionTimeLimit></Settings>\
+         <Actions Context=\"Administrators\"><Exec><Command>\"{}\"</Command>\
+         <Arguments>{SIGN_IN_ARGUMENTS}</Arguments></Exec></Actions></Task>\r\n",
         escaped(program)
     );
     xml
@@ -92,6 +123,16 @@ mod tests {
             "<StartWhenAvailable>true</StartWhenAvailable>",
             "<DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>",
         ] {
+            assert!(xml.contains(wanted), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn whoever_signs_in_as_administrator_is_told_in_a_window() {
+        let xml = sign_in_definition(PROGRAM);
+        let told = format!("{:?}", task(&xml).unwrap());
+        assert!(told.contains("unwedge & co") && told.contains("LogonTrigger"), "{told}");
+        for wanted in ["<GroupId>S-1-5-32-544</GroupId>", "<Arguments>sign-in</Arguments>"] {
             assert!(xml.contains(wanted), "{wanted}");
         }
     }
