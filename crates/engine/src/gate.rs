@@ -3,10 +3,11 @@
 //! Looking only. What cannot be told is said to be unknown; it does not stop a repair by itself,
 //! because every step is checked again when it is made.
 
+mod way;
+
 use serde::Serialize;
 use unwedge_host::probe::{self, Battery};
 use unwedge_host::system::management::{self, Manager};
-use unwedge_host::system::network;
 use unwedge_host::system::pending::{self, Worth};
 use unwedge_host::system::servicing;
 use unwedge_host::{Host, RunState, ServiceName, StartType};
@@ -150,7 +151,7 @@ pub fn look(host: &dyn Host, snapshots: Snapshots) -> Vec<Check> {
         room(host),
         power(host),
         management(host),
-        way_to_servers(host),
+        way::to_servers(host),
     ]
 }
 
@@ -304,38 +305,6 @@ fn management(host: &dyn Host) -> Check {
     }
 }
 
-/// Never stops: a repair of what is on the PC needs no server, and the retry tells whether one answers.
-fn way_to_servers(host: &dyn Host) -> Check {
-    const ID: CheckId = CheckId::Network;
-    let read = network::read(host);
-    if let Some(first) = read.found.redirected.first() {
-        let more = match read.found.redirected.len() {
-            1 => String::new(),
-            count => format!(", and {} more names of Windows Update", count - 1),
-        };
-        let says = format!(
-            "the hosts file leads {} to {} (line {}){more}",
-            first.name, first.address, first.line
-        );
-        return Check::new(ID, Answer::Go, says).advising(
-            "whoever wrote these lines wanted to keep updates or reports away; without them Windows \
-             Update finds its servers. Take them out of C:\\Windows\\System32\\drivers\\etc\\hosts \
-             yourself, as an administrator",
-        );
-    }
-    if let Some(proxy) = &read.found.proxy {
-        let says = format!("services reach the internet through the proxy {}", proxy.server);
-        return Check::new(ID, Answer::Go, says).advising(
-            "if that proxy is not there any more, no update is found: `netsh winhttp show proxy` shows \
-             it, and `netsh winhttp reset proxy` takes it away; ask whoever manages the PC first",
-        );
-    }
-    match read.unknown.is_empty() {
-        true => Check::new(ID, Answer::Go, "no proxy and no hosts file stands before the servers"),
-        false => Check::new(ID, Answer::Unknown, "what stands before the servers is not known"),
-    }
-}
-
 fn decider(manager: &Manager) -> String {
     match manager {
         Manager::ConfigurationManager(site) if site.is_empty() => {
@@ -438,7 +407,7 @@ mod tests {
     fn pitfall_12_what_stands_before_the_servers_is_told_and_never_reset() {
         let hosts = r"C:\Windows\System32\drivers\etc\hosts";
         let text = format!("//- file {hosts}\n0.0.0.0 sls.update.microsoft.com\n");
-        let check = way_to_servers(&Fixture::parse(&text).unwrap());
+        let check = way::to_servers(&Fixture::parse(&text).unwrap());
         assert_eq!(check.answer, Answer::Go);
         assert!(check.says.contains("sls.update.microsoft.com to 0.0.0.0 (line 1)"));
         assert!(check.advice.is_some_and(|it| it.contains("yourself")));

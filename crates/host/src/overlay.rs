@@ -375,6 +375,7 @@ impl<H: Host> Host for Overlay<H> {
             | Probe::Power
             | Probe::Membership
             | Probe::Usage
+            | Probe::Servers { .. }
             | Probe::Events(_) => self.below.probe(probe),
         }
     }

@@ -6,6 +6,7 @@ mod event;
 mod filter;
 mod holder;
 mod security;
+mod server;
 mod signature;
 mod storage;
 mod store;
@@ -27,6 +28,7 @@ pub use security::{
     Defender, Freshness, ProductKind, ProductState, Security, SecurityProduct, Switch,
     exclusions_told,
 };
+pub use server::ServerAnswer;
 pub use signature::{Signature, SignatureKind, Signer, Standing};
 pub use storage::{
     Disks, Drive, DriveHealth, Encryption, RestorePoint, Space, Volume, moment_of_wmi,
@@ -94,6 +96,11 @@ pub enum Probe {
         /// Its file.
         path: WinPath,
     },
+    /// Are these addresses answered, from this PC?
+    Servers {
+        /// Such as `https://slscr.update.microsoft.com/`.
+        urls: Vec<String>,
+    },
     /// Which events does the log hold that are asked for?
     Events(EventQuery),
 }
@@ -125,6 +132,7 @@ pub enum ProbeOutput {
     RepairSource(Option<SourceContent>),
     Access(Option<Descriptor>),
     Signature(Signature),
+    Servers(Vec<ServerAnswer>),
     Events(Events),
 }
 
@@ -302,6 +310,14 @@ pub fn restore_points(host: &dyn Host) -> Result<Vec<RestorePoint>> {
     match host.probe(&Probe::RestorePoints)? {
         ProbeOutput::RestorePoints(it) => Ok(it),
         other => Err(mismatch("restore points", &other)),
+    }
+}
+
+/// Asks whether addresses are answered.
+pub fn servers(host: &dyn Host, urls: &[String]) -> Result<Vec<ServerAnswer>> {
+    match host.probe(&Probe::Servers { urls: urls.to_vec() })? {
+        ProbeOutput::Servers(it) => Ok(it),
+        other => Err(mismatch("servers", &other)),
     }
 }
 

@@ -2,7 +2,9 @@
 //! Nothing is changed, and nothing may hang.
 #![cfg(windows)]
 
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use unwedge_host::live::Live;
@@ -25,6 +27,51 @@ fn is_told<T>(part: &Part<T>) -> bool {
         // The event service of Wine refuses without a code.
         Err(HostErrorKind::Io(why)) => why.contains("no reason"),
         Err(_) => false,
+    }
+}
+
+/// A server that answers one question with a status, as update servers answer a browser.
+fn server(status: &'static str) -> io::Result<(u16, JoinHandle<io::Result<()>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    let answering = thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        let _ = stream.read(&mut [0; 4096])?;
+        write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    });
+    Ok((port, answering))
+}
+
+#[test]
+fn a_server_answers_or_the_reason_is_told_by_its_number() {
+    let pc = Live::open().unwrap();
+    let (works, working) = server("200 OK").unwrap();
+    let (fails, failing) = server("503 Service Unavailable").unwrap();
+    let (speaks, speaking) = server("200 OK").unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let urls = [
+        format!("http://127.0.0.1:{works}/ClientWebService/client.asmx"),
+        format!("http://127.0.0.1:{fails}/"),
+        format!("http://127.0.0.1:{nobody}/"),
+        "http://no-such-name.invalid/".to_owned(),
+        "not an address".to_owned(),
+        // It does not speak TLS.
+        format!("https://127.0.0.1:{speaks}/"),
+    ];
+    let begin = Instant::now();
+    let told = probe::servers(&pc, &urls).unwrap();
+    assert!(begin.elapsed() < LONGEST, "{:?}", begin.elapsed());
+    let code = |it: &Part<u16>| match it {
+        Ok(status) => u32::from(*status),
+        Err(HostErrorKind::Win32(code)) => *code,
+        Err(other) => panic!("{other:?}"),
+    };
+    let codes: Vec<u32> = told.iter().map(|it| code(&it.status)).collect();
+    assert_eq!(codes[..5], [200, 503, 12029, 12007, 12005], "{told:?}");
+    assert!((12000..13000).contains(&codes[5]), "{told:?}");
+    assert!(told.iter().zip(&urls).all(|(it, url)| it.url == *url));
+    for it in [working, failing, speaking] {
+        it.join().unwrap().unwrap();
     }
 }
 
@@ -52,7 +99,7 @@ fn every_question_is_answered_or_refused_in_time() {
         assert!(begin.elapsed() < LONGEST, "{question:?} took {:?}", begin.elapsed());
         assert!(is_told(&answer), "{question:?}: {answer:?}");
         let told = format!("{question:?} in {:?}: {answer:?}", begin.elapsed());
-        writeln!(std::io::stderr(), "{told}").unwrap();
+        writeln!(io::stderr(), "{told}").unwrap();
     }
 }
 
@@ -69,7 +116,7 @@ fn who_signed_a_program_is_told_and_nothing_is_made_for_it() {
     for path in [text, own].map(|it| WinPath::new(it.to_str().unwrap())) {
         let told = probe::signature(&pc, &path).map_err(|error| error.kind);
         assert!(is_told(&told), "{path}: {told:?}");
-        writeln!(std::io::stderr(), "{path}: {told:?}").unwrap();
+        writeln!(io::stderr(), "{path}: {told:?}").unwrap();
         if let Ok(signature) = told {
             assert_eq!((signature.standing, signature.by), (Standing::Unsigned, None), "{path}");
         }
@@ -77,7 +124,7 @@ fn who_signed_a_program_is_told_and_nothing_is_made_for_it() {
     let system = WinPath::new(r"C:\Windows\System32\kernel32.dll");
     let told = probe::signature(&pc, &system).map_err(|error| error.kind);
     assert!(is_told(&told), "{told:?}");
-    writeln!(std::io::stderr(), "{system}: {told:?}").unwrap();
+    writeln!(io::stderr(), "{system}: {told:?}").unwrap();
     if let Ok(Some(by)) = told.map(|it| it.by) {
         assert!(by.is_microsoft, "{by:?}");
     }
@@ -104,7 +151,7 @@ fn every_part_of_an_answer_stands_by_itself() {
 
 #[test]
 fn asking_twice_at_once_does_no_harm() {
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let pc = Live::open().unwrap();

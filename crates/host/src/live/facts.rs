@@ -2,7 +2,7 @@
 
 use super::{
     disk, event, filter, management, pending, power, process, restart, restore_point, security,
-    store, task, update_agent,
+    server, store, task, update_agent,
 };
 use crate::probe::{Probe, ProbeOutput};
 use crate::system::services;
@@ -23,6 +23,7 @@ pub(super) fn answer(host: &dyn Host, probe: &Probe) -> Option<Result<ProbeOutpu
         Probe::RestorePoints => restore_point::list().map(ProbeOutput::RestorePoints),
         Probe::Power => power::tell().map(ProbeOutput::Power),
         Probe::Membership => management::membership().map(ProbeOutput::Membership),
+        Probe::Servers { urls } => server::ask(urls).map(ProbeOutput::Servers),
         Probe::Events(query) => event::ask(query).map(ProbeOutput::Events),
         Probe::Processes => process::all().map(ProbeOutput::Processes),
         Probe::Usage => process::usage().map(ProbeOutput::Usage),

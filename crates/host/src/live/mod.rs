@@ -74,6 +74,8 @@ mod secured;
 #[cfg(windows)]
 mod security;
 #[cfg(windows)]
+mod server;
+#[cfg(windows)]
 mod service;
 #[cfg(windows)]
 mod signature;

@@ -1,8 +1,9 @@
 //! What of this PC's own settings stands between Windows Update and its servers: a proxy, and names that
-//! the hosts file leads elsewhere. Nothing is asked over the network.
+//! the hosts file leads elsewhere; and whether the servers answer, for whoever wants that asked.
 
 use super::{Inquiry, Reading};
-use crate::{Data, Host, WinPath};
+use crate::probe::{self, ServerAnswer};
+use crate::{Data, Host, Result, WinPath};
 
 /// The proxy of WinHTTP, which services use and no user sees.
 const CONNECTIONS: &str =
@@ -25,6 +26,16 @@ const UPDATE_NAMES: [&str; 9] = [
     "ntservicepack.microsoft.com",
     "go.microsoft.com",
 ];
+
+/// Where every PC asks for updates and fetches them: the list of services, the catalogue of updates, and the
+/// files. Source: Microsoft, "Windows Update security" and "Issues related to HTTP/Proxy".
+const OF_MICROSOFT: [&str; 3] = [
+    "https://slscr.update.microsoft.com/",
+    "https://fe2cr.update.microsoft.com/",
+    "http://download.windowsupdate.com/",
+];
+/// What every update server answers, in a browser too. Source: Microsoft, "WSUS client agent can't connect".
+const OF_SERVER: &str = "/ClientWebService/client.asmx";
 
 /// What stands in between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +78,16 @@ pub fn read(host: &dyn Host) -> Reading<Network> {
     let content = host.read(&path);
     let content = inquiry.noted(HOSTS, content).flatten().unwrap_or_default();
     inquiry.done(Network { proxy, redirected: redirected(&content) })
+}
+
+/// Asks the servers of this PC, those of its organisation if `server` is one, whether they answer. This takes
+/// a few seconds where they do not; what is known of a PC that does not run says nothing of it.
+pub fn ask(host: &dyn Host, server: Option<&str>) -> Result<Vec<ServerAnswer>> {
+    let urls = match server {
+        Some(server) => vec![format!("{}{OF_SERVER}", server.trim_end_matches('/'))],
+        None => OF_MICROSOFT.map(str::to_owned).to_vec(),
+    };
+    probe::servers(host, &urls)
 }
 
 /// The proxy in the value that WinHTTP keeps: four numbers, the last of them the length of the name of
