@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use unwedge_formats::code::Code;
 
-use crate::fact::{Facts, Operation, OperationKind, Outcome, Place, StoreReport};
+use crate::fact::{self, Facts, Operation, OperationKind, Outcome, Place, StoreReport};
 use crate::report::{Diagnosis, GapNote, Role, SCHEMA, Verdict};
 use crate::rule::{Predicate, RegistryWorth, RuleIndex, RuleSet, StoreState, Weight};
 
@@ -183,10 +183,11 @@ fn store_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, C
     };
     let repaired_by_dism =
         last(false).filter(|report| report.found_damage() && !report.is_damaged());
-    let state_of = |report: &StoreReport| match report.found_damage() {
-        false => None,
-        true if report.is_damaged() => Some(StoreState::Damaged),
-        true => Some(StoreState::Repaired),
+    let moving = fact::moving(&facts.store);
+    let is_in = |report: &StoreReport, wanted: StoreState| match wanted {
+        StoreState::Damaged => report.is_damaged(),
+        StoreState::Repaired => report.found_damage() && !report.is_damaged(),
+        StoreState::Moving => moving.iter().any(|it| std::ptr::eq(*it, report)),
     };
     for (index, rule) in rules.rules.iter().enumerate() {
         let wanted = rule.when.iter().find_map(|when| match when {
@@ -194,7 +195,7 @@ fn store_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, C
             _ => None,
         });
         let Some(wanted) = wanted else { continue };
-        for report in facts.store.iter().filter(|report| state_of(report) == Some(wanted)) {
+        for report in facts.store.iter().filter(|report| is_in(report, wanted)) {
             let later_clean = facts.store.iter().any(|other| {
                 other.place.is_after(&report.place)
                     && other.by_file_checker == report.by_file_checker
@@ -207,8 +208,10 @@ fn store_cases(facts: &Facts, rules: &RuleSet, cases: &mut BTreeMap<RuleIndex, C
             let case = cases.entry(index).or_default();
             let over = later_clean || mended;
             case.resolved = if case.failed { case.resolved && over } else { over };
-            case.failed |= wanted == StoreState::Damaged;
-            case.remark = Some(write::store_remark(report));
+            case.failed |= wanted != StoreState::Repaired;
+            if wanted != StoreState::Moving {
+                case.remark = Some(write::store_remark(report));
+            }
             for file in report.damaged.iter().filter(|f| wanted == StoreState::Repaired || !f.fixed)
             {
                 case.see(&file.place, &[], &[write::damaged_subject(file)], 1);

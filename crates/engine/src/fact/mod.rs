@@ -35,6 +35,7 @@ pub(crate) use operation::PLACEHOLDER_KB;
 pub use operation::{Key, Operation, OperationKind, Outcome};
 pub use series::Series;
 pub(crate) use state::ask;
+pub(crate) use store::moving;
 pub use store::{DamagedFile, StoreReport};
 pub use suspects::{Deed, FilterFact, SuspectFact};
 

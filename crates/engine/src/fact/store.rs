@@ -57,6 +57,65 @@ pub struct DamagedFile {
     pub place: Place,
 }
 
+/// The reports of scans of which each found other things damaged than the one before it, where those of
+/// before were sound again though nobody repaired them: what is read changes by itself.
+///
+/// One file that differs between two scans says little, for an update between them may have replaced it. So
+/// it takes two of them each way, or a third scan in which it happens again.
+pub(crate) fn moving(reports: &[StoreReport]) -> Vec<&StoreReport> {
+    const SEVERAL: usize = 2;
+    let mut all: Vec<&StoreReport> = Vec::new();
+    for by_file_checker in [true, false] {
+        let own: Vec<&StoreReport> =
+            reports.iter().filter(|it| it.by_file_checker == by_file_checker).collect();
+        let moved: Vec<usize> = own
+            .windows(2)
+            .map(|pair| match was_repaired_between(reports, pair[0], pair[1]) {
+                true => 0,
+                false => moved(pair[0], pair[1]),
+            })
+            .collect();
+        for (at, files) in moved.iter().enumerate() {
+            let again = [at.checked_sub(1), Some(at + 1)]
+                .into_iter()
+                .flatten()
+                .any(|it| moved.get(it).is_some_and(|files| *files > 0));
+            if *files >= SEVERAL || (*files > 0 && again) {
+                all.extend(&own[at..at + 2]);
+            }
+        }
+    }
+    all
+}
+
+/// How many things are damaged in the second report alone, or were in the first alone and not put right,
+/// whichever is less; 0 if a list is not whole.
+fn moved(before: &StoreReport, after: &StoreReport) -> usize {
+    let is_whole = |it: &StoreReport| it.damaged_count == it.damaged.len() as u64;
+    if !is_whole(before) || !is_whole(after) {
+        return 0;
+    }
+    let has = |it: &StoreReport, name: &str| {
+        it.damaged.iter().any(|file| file.name.eq_ignore_ascii_case(name))
+    };
+    let gone = before.damaged.iter().filter(|it| !it.fixed && !has(after, &it.name)).count();
+    let new = after.damaged.iter().filter(|it| !has(before, &it.name)).count();
+    gone.min(new)
+}
+
+/// Whether anything was put right after the first report and not after the second.
+fn was_repaired_between(
+    reports: &[StoreReport],
+    before: &StoreReport,
+    after: &StoreReport,
+) -> bool {
+    reports.iter().any(|it| {
+        it.repaired_count > 0
+            && it.place.is_after(&before.place)
+            && !it.place.is_after(&after.place)
+    })
+}
+
 /// Follows the store through one file after the other.
 #[derive(Debug, Default)]
 pub(super) struct StoreWatch {

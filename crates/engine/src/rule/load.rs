@@ -266,7 +266,8 @@ fn predicate(number: usize, when: WhenFile, codes: &[Code]) -> Result<Predicate,
         return Ok(Predicate::Store(match state.as_str() {
             "damaged" => StoreState::Damaged,
             "repaired" => StoreState::Repaired,
-            _ => return Err(wrong("store is either damaged or repaired")),
+            "moving" => StoreState::Moving,
+            _ => return Err(wrong("store is damaged, repaired or moving")),
         }));
     }
     if !when.service.is_empty() {

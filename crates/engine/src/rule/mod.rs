@@ -205,6 +205,9 @@ pub enum StoreState {
     Damaged,
     /// Damage was found and repaired.
     Repaired,
+    /// One scan after the other found other things damaged, and those of before sound, though nobody
+    /// repaired them.
+    Moving,
 }
 
 /// What a service must be like.
