@@ -99,7 +99,8 @@ impl<W: Write> Page<W> {
         }
         writeln!(self.out)?;
         self.paragraph(&finding.text, "  ")?;
-        if !finding.advice.is_empty() {
+        // What follows goes with its cause; its own advice may be wrong as long as that is there.
+        if !finding.advice.is_empty() && (all || finding.role != Role::Consequence) {
             writeln!(self.out, "\n  {NAME}What to do{NAME:#}")?;
             self.paragraph(&finding.advice, "  ")?;
         }
