@@ -1,7 +1,7 @@
 //! One PC of the lab, and what tests do with it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::fs::chown;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::fs::{FlockOperation, fcntl_lock};
 
-use crate::EXECUTABLE;
 use crate::drive::Drive;
 use crate::session::{Ending, Session, Start, USER};
 use crate::witness::{Registry, Tree};
+use crate::{EXECUTABLE, PLAYER};
 
 /// Longer than anything in a test should take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -225,6 +226,41 @@ impl Pc {
             )
         };
         self.change_registry(&classes.iter().map(class).collect::<String>());
+    }
+
+    /// Puts the library of the lab in the place of libraries of Windows, such as `fltlib.dll`.
+    ///
+    /// # Panics
+    /// When it was not built, or cannot be copied.
+    pub fn replace_libraries(&self, names: &[&str]) {
+        let library = self.path(&self.program(PLAYER));
+        for name in names {
+            let place = format!(r"C:\windows\system32\{name}");
+            // All PCs share the file of Wine: it is taken away here, and never written.
+            if let Err(error) = fs::remove_file(self.path(&place)) {
+                assert_eq!(error.kind(), io::ErrorKind::NotFound, "{place}: {error}");
+            }
+            self.copy_in(&library, &place);
+        }
+    }
+
+    /// Locks a file as somebody in the kernel would, whom nobody on the PC can see, until the result is
+    /// dropped. To look at all files ([`Pc::tree`]) ends it too.
+    ///
+    /// # Panics
+    /// When it cannot be locked.
+    pub fn lock_unseen(&self, windows: &str) -> fs::File {
+        let file = fs::File::options().read(true).write(true).open(self.path(windows));
+        let file = file.unwrap_or_else(|error| panic!("{windows}: {error}"));
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)
+            .unwrap_or_else(|error| panic!("{windows} cannot be locked: {error}"));
+        file
+    }
+
+    /// What programs of the lab wrote to one of their files, line by line.
+    pub fn lines_of(&self, file: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.path(&format!(r"C:\{PROGRAMS}\{file}")));
+        text.unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     /// All files, to see later whether anything was changed.

@@ -13,6 +13,7 @@
 //! some:N:FOLDER  opens N of the files below a folder, evenly spread, so that others may only read them
 //! open:N:FILE    opens a file N times
 //! events:N       has N handles that are no files
+//! closed         lets no other program look into it
 //! ignore-stop    does not accept to be stopped
 //! slow-stop      takes three seconds to stop
 //! respawn        when asked to stop, starts itself anew as a program that goes on
@@ -43,6 +44,8 @@ mod windows_only {
     use std::time::Duration;
 
     use windows::Win32::Foundation::{ERROR_CALL_NOT_IMPLEMENTED, HANDLE, NO_ERROR};
+    use windows::Win32::Security::Authorization::{SE_KERNEL_OBJECT, SetSecurityInfo};
+    use windows::Win32::Security::{ACL, DACL_SECURITY_INFORMATION};
     use windows::Win32::Storage::FileSystem::{
         FILE_FLAG_BACKUP_SEMANTICS, FILE_LIST_DIRECTORY, FILE_SHARE_READ, FILE_SHARE_WRITE,
         LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx,
@@ -59,7 +62,7 @@ mod windows_only {
         SERVICE_TABLE_ENTRYW, SERVICE_WIN32_OWN_PROCESS, SetServiceStatus,
         StartServiceCtrlDispatcherW,
     };
-    use windows::Win32::System::Threading::CreateEventW;
+    use windows::Win32::System::Threading::{CreateEventW, GetCurrentProcess};
     use windows::core::{HSTRING, PWSTR};
 
     static DEEDS: OnceLock<Vec<String>> = OnceLock::new();
@@ -175,6 +178,24 @@ mod windows_only {
         }
     }
 
+    /// Takes the right to open this process from everybody.
+    fn close() -> windows::core::Result<()> {
+        let list = ACL { AclRevision: 2, AclSize: size_of::<ACL>() as u16, ..ACL::default() };
+        // SAFETY: the handle stands for this process; the list is empty and outlives the call.
+        unsafe {
+            SetSecurityInfo(
+                GetCurrentProcess(),
+                SE_KERNEL_OBJECT,
+                DACL_SECURITY_INFORMATION,
+                None,
+                None,
+                Some(&list),
+                None,
+            )
+        }
+        .ok()
+    }
+
     fn does(deed: &str) -> bool {
         DEEDS.get().is_some_and(|deeds| deeds.iter().any(|each| each == deed))
     }
@@ -195,6 +216,12 @@ mod windows_only {
     /// Does all deeds that hold something; what they hold is let go when the result is dropped.
     fn hold() -> Option<Vec<File>> {
         let mut held = Vec::new();
+        if does("closed")
+            && let Err(error) = close()
+        {
+            note(&format!("cannot close itself: {error}"));
+            return None;
+        }
         for deed in DEEDS.get().into_iter().flatten() {
             let Some((deed, what)) = deed.split_once(':') else { continue };
             match all(deed, what) {

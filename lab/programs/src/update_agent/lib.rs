@@ -15,7 +15,8 @@
 //! history = 2,4      how earlier installations ended, newest first
 //! ```
 //!
-//! The same library is a Task Scheduler too.
+//! The same library plays other components and libraries of Windows too; each module says how it is told
+//! what to play.
 #![cfg(windows)]
 #![allow(non_snake_case, reason = "the names are those of Windows")]
 
@@ -45,10 +46,18 @@ macro_rules! dispatch {
 #[path = "../dism.rs"]
 #[allow(unreachable_pub, reason = "the library exports its functions by name")]
 mod dism;
+#[path = "../filter_manager.rs"]
+#[allow(unreachable_pub, reason = "the library exports its functions by name")]
+mod filter_manager;
 mod offer;
+#[path = "../restart_manager.rs"]
+#[allow(unreachable_pub, reason = "the library exports its functions by name")]
+mod restart_manager;
 mod schedule;
 mod script;
 mod session;
+#[path = "../told.rs"]
+mod told;
 mod work;
 
 use core::ffi::c_void;
