@@ -40,6 +40,8 @@ pub const UPDATE_AGENT: [&str; 3] = [
 ];
 /// The class of the Task Scheduler that it can play: Wine's own forgets when a task is to start.
 pub const SCHEDULER: [&str; 1] = ["{0F87369F-A4E5-4CFC-BD3E-73E6154572DD}"];
+/// The class of Windows Management Instrumentation that it can play.
+pub const MANAGEMENT: [&str; 1] = ["{4590F811-1D3A-11D0-891F-00AA004B2E24}"];
 
 /// What was set up to run Windows programs.
 #[derive(Debug, Clone)]

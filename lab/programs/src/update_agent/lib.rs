@@ -49,6 +49,8 @@ mod dism;
 #[path = "../filter_manager.rs"]
 #[allow(unreachable_pub, reason = "the library exports its functions by name")]
 mod filter_manager;
+#[path = "../management.rs"]
+mod management;
 mod offer;
 #[path = "../restart_manager.rs"]
 #[allow(unreachable_pub, reason = "the library exports its functions by name")]
@@ -56,6 +58,9 @@ mod restart_manager;
 mod schedule;
 mod script;
 mod session;
+#[path = "../system_restore.rs"]
+#[allow(unreachable_pub, reason = "the library exports its functions by name")]
+mod system_restore;
 #[path = "../told.rs"]
 mod told;
 mod work;
@@ -69,6 +74,7 @@ use windows::Win32::System::UpdateAgent::{
     ISystemInformation, IUpdateCollection, IUpdateSession, SystemInformation, UpdateCollection,
     UpdateSession,
 };
+use windows::Win32::System::Wmi::{IWbemLocator, WbemLocator};
 use windows::core::{BOOL, GUID, HRESULT, IUnknown, Interface as _, Ref, Result};
 use windows_core::implement;
 
@@ -93,6 +99,8 @@ impl IClassFactory_Impl for Factory_Impl {
             ISystemInformation::from(session::About).into()
         } else if self.0 == TaskScheduler {
             ITaskService::from(schedule::Service).into()
+        } else if self.0 == WbemLocator {
+            IWbemLocator::from(management::Locator).into()
         } else {
             return Err(CLASS_E_CLASSNOTAVAILABLE.into());
         };
