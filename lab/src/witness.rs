@@ -57,6 +57,15 @@ impl Tree {
     }
 }
 
+/// Which service it starts, that its desktop has no display, that its Task Scheduler starts with Windows once
+/// it has had a task, and who was asked for signatures.
+const BY_WINE: [&str; 4] = [
+    r"\Control\ServiceCurrent]",
+    r"\Control\Video\",
+    r#"\Services\Schedule] "Start""#,
+    r"\CurrentVersion\Wintrust",
+];
+
 /// All keys and values of the registry that programs can see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registry(BTreeMap<String, String>);
@@ -98,6 +107,13 @@ impl Registry {
     /// The keys and values that came, went or changed since `before`.
     pub fn changes_since(&self, before: &Registry) -> Vec<String> {
         changes(&before.0, &self.0).cloned().collect()
+    }
+
+    /// As [`Registry::changes_since`], without what Wine writes by itself while programs run.
+    pub fn changes_beside_wine_since(&self, before: &Registry) -> Vec<String> {
+        let mut changed = self.changes_since(before);
+        changed.retain(|it| !BY_WINE.iter().any(|place| it.contains(place)));
+        changed
     }
 }
 

@@ -109,7 +109,9 @@ pub(crate) fn run(args: TimelineArgs) -> anyhow::Result<Exit> {
         bail!("--to does not lie behind --from: no record can be between");
     }
     let host = open_all(&args.paths)?;
-    let Listing { logs, mut gaps, .. } = Listing::of(&*host);
+    let mut listing = Listing::of(&*host);
+    listing.ask_for_events(&*host, Vec::new);
+    let Listing { logs, mut gaps, .. } = listing;
     if logs.is_empty() {
         tell_gaps(&gaps);
         bail!("no log of a kind known here is among the evidence");

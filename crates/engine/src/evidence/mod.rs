@@ -120,10 +120,11 @@ impl Listing {
 const MOST_ASKED_EVENTS: usize = 20_000;
 
 impl Listing {
-    /// Asks the event service for what stands in event logs that could not be opened.
+    /// Asks the event service for what stands in event logs that could not be opened: the newest events of
+    /// the providers `wanted`, or of all if it names none.
     ///
     /// Only a running PC has one; where it gives nothing either, the gap stays as it is.
-    pub(crate) fn ask_for_events(&mut self, host: &dyn Host, wanted: impl Fn() -> Vec<Provider>) {
+    pub fn ask_for_events(&mut self, host: &dyn Host, wanted: impl Fn() -> Vec<Provider>) {
         let mut gaps = std::mem::take(&mut self.gaps);
         for gap in &mut gaps {
             let Some(channel) = channel_of(&gap.source) else { continue };

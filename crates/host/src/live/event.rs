@@ -18,8 +18,9 @@ const AT_ONCE: usize = 64;
 /// No event is larger when rendered; the service itself stops at 64 KiB of data.
 const MOST_BYTES: usize = 1 << 20;
 
-/// `EvtQueryChannelPath`, newest first, and going on beside a provider that is not known.
-const FLAGS: u32 = 0x1 | 0x200 | 0x1000;
+/// `EvtQueryChannelPath` and newest first. Errors are not tolerated (0x1000): a log that is refused, or is not
+/// there, would then give an answer without events, which reads as if nothing had happened.
+const FLAGS: u32 = 0x1 | 0x200;
 /// `EvtRenderEventXml`.
 const AS_XML: u32 = 1;
 

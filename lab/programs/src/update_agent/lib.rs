@@ -46,6 +46,9 @@ macro_rules! dispatch {
 #[path = "../dism.rs"]
 #[allow(unreachable_pub, reason = "the library exports its functions by name")]
 mod dism;
+#[path = "../event_service.rs"]
+#[allow(unreachable_pub, reason = "the library exports its functions by name")]
+mod event_service;
 #[path = "../filter_manager.rs"]
 #[allow(unreachable_pub, reason = "the library exports its functions by name")]
 mod filter_manager;
