@@ -8,6 +8,7 @@
 //! code = 0x80041003                       asking for its objects fails with this
 //! returns = 5                             its methods return this, and change nothing
 //! ignores = yes                           its methods return 0, and change nothing
+//! frees = KB5099999                       that update goes through once a method changed something
 //! ```
 //!
 //! Types are `u32`, `bool`, `text`, `list` (texts with `|` between) and `null`. Methods are those of
@@ -29,6 +30,7 @@ use windows::Win32::System::Wmi::*;
 use windows::core::{BSTR, Error, HRESULT, OutRef, PCWSTR, Ref, Result};
 use windows_core::implement;
 
+use crate::script;
 use crate::told::{note, number, path};
 
 const FILE: &str = "wmi.txt";
@@ -208,7 +210,10 @@ impl IWbemServices_Impl for Services_Impl {
         let manner = |name: &str| manners.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
         let code = manner("returns").and_then(number).unwrap_or(0);
         if code == 0 && manner("ignores").is_none() {
-            prefer(&self.0, &method, &arguments)?;
+            prefer(&self.0, &method, &arguments);
+            if let Some(kb) = manner("frees") {
+                script::set(kb, "code", "0");
+            }
         }
         let told = vec![("ReturnValue".to_owned(), Value::Number(code))];
         answer.write(Some(Object(RefCell::new(told)).into()))
@@ -338,7 +343,7 @@ impl IWbemClassObject_Impl for Object_Impl {
 
 /// What the methods of `MSFT_MpPreference` do: `Set` replaces, `Add` and `Remove` change lists. That
 /// protection in real time goes is seen in `MSFT_MpComputerStatus`.
-fn prefer(namespace: &str, method: &str, arguments: &Properties) -> Result<()> {
+fn prefer(namespace: &str, method: &str, arguments: &Properties) {
     let _guard = GUARD.lock();
     let mut all = read();
     for (name, value) in arguments.iter().filter(|it| it.0 != "Force") {
@@ -370,7 +375,6 @@ fn prefer(namespace: &str, method: &str, arguments: &Properties) -> Result<()> {
         }
     }
     write(&all);
-    Ok(())
 }
 
 impl Entry {

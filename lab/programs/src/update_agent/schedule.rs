@@ -9,7 +9,7 @@ use windows::Win32::Foundation::{
     E_BOUNDS, ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND, SYSTEMTIME, VARIANT_BOOL,
 };
 use windows::Win32::System::TaskScheduler::*;
-use windows::Win32::System::Variant::VARIANT;
+use windows::Win32::System::Variant::{VARIANT, VT_I4};
 use windows::core::{BSTR, Error, IUnknown, Ref, Result};
 use windows_core::implement;
 
@@ -191,8 +191,16 @@ fn inside(folder: &Path, kind: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
 }
 
 fn item(all: &[PathBuf], index: &VARIANT) -> Result<PathBuf> {
+    // Wine has no function that reads the number out of it.
+    // SAFETY: the other form of the union is a decimal number, whose type stands in the same place.
+    let inner = unsafe { &index.Anonymous.Anonymous };
+    if inner.vt != VT_I4 {
+        return Err(E_BOUNDS.into());
+    }
+    // SAFETY: the type says that the union holds this number.
+    let index = unsafe { inner.Anonymous.lVal };
     // They count from 1.
-    let index = usize::try_from(i32::try_from(index)?).ok().and_then(|it| it.checked_sub(1));
+    let index = usize::try_from(index).ok().and_then(|it| it.checked_sub(1));
     index.and_then(|it| all.get(it)).cloned().ok_or_else(|| E_BOUNDS.into())
 }
 
