@@ -158,18 +158,3 @@ fn protection_that_was_lent_when_the_repair_was_cut_off_is_given_back() {
     assert_eq!(undone.code, 0, "{undone:?}");
     assert_eq!(stands(&pc), as_before());
 }
-
-#[test]
-fn a_diagnosis_tells_how_the_scanners_stand() {
-    let Some(lab) = Lab::open() else { return };
-    let pc = pc(&lab, "scanners", true, "", "");
-    let mut objects = pc.lines_of("wmi.txt").join("\n");
-    objects += "\n[root\\SecurityCenter2 AntiVirusProduct]\ndisplayName = text Tide Guard\n\
-                productState = u32 0x41010\npathToSignedProductExe = text C:\\Tide\\guard.exe\n\
-                [class root\\SecurityCenter2 FirewallProduct]\nkind = none\n";
-    pc.write(r"C:\lab\wmi.txt", objects);
-    let told = pc.run(&["diagnose", "--json"]);
-    let json: Value = serde_json::from_str(&told.stdout).unwrap_or_else(|_| panic!("{told:?}"));
-    let notes = json["this_pc"].to_string();
-    assert!(notes.contains("antivirus Tide Guard is on, does not know the newest"), "{json:#}");
-}

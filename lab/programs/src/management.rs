@@ -6,6 +6,7 @@
 //! Description = text Before the update
 //! [class root\default SystemRestore]      the class: enough where it has no object
 //! code = 0x80041003                       asking for its objects fails with this
+//! silent = 60                             it takes so many seconds to tell the first object
 //! returns = 5                             its methods return this, and change nothing
 //! ignores = yes                           its methods return 0, and change nothing
 //! frees = KB5099999                       that update goes through once a method changed something
@@ -17,6 +18,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use windows::Win32::Foundation::{E_OUTOFMEMORY, VARIANT_BOOL};
 use windows::Win32::System::Com::SAFEARRAY;
@@ -78,6 +80,7 @@ struct Answer {
     objects: Vec<Properties>,
     given: Cell<usize>,
     code: HRESULT,
+    silent: Duration,
 }
 
 /// An object, a class, or what is given to a method.
@@ -161,10 +164,12 @@ impl IWbemServices_Impl for Services_Impl {
         let (true, ["SELECT", _, "FROM", class]) = (*language == "WQL", &words[..]) else {
             return failed(WBEM_E_INVALID_QUERY);
         };
-        let (code, _) = self.class(class);
+        let (code, manners) = self.class(class);
+        let silent = manners.iter().find(|it| it.0 == "silent").and_then(|it| number(&it.1));
+        let silent = Duration::from_secs(silent.unwrap_or(0).into());
         // As from Windows: that there is no such class is told with the first object.
         let objects = objects(&self.0, class);
-        Ok(Answer { objects, given: Cell::new(0), code }.into())
+        Ok(Answer { objects, given: Cell::new(0), code, silent }.into())
     }
 
     fn GetObject(
@@ -247,6 +252,8 @@ impl IEnumWbemClassObject_Impl for Answer_Impl {
         into: *mut Option<IWbemClassObject>,
         given: *mut u32,
     ) -> HRESULT {
+        // As Windows at times, whatever time the caller has.
+        std::thread::sleep(self.silent);
         if self.code.is_err() {
             return self.code;
         }

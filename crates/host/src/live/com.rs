@@ -51,7 +51,9 @@ impl Apartment {
         entered.ok().map_err(|error| refused("use components for", subject, &error))?;
         let apartment = Apartment;
         let security = SECURITY.get_or_init(|| {
-            // SAFETY: all pointers are null, which asks for the defaults of this process.
+            // Without a descriptor everybody may call back, which who makes a restore point needs: the services
+            // that take part in it run as others (Microsoft: "Using System Restore").
+            // SAFETY: all pointers are null.
             unsafe {
                 CoInitializeSecurity(
                     None,

@@ -188,7 +188,11 @@ impl IUpdateHistoryEntry_Impl for Past_Impl {
         Ok(OperationResultCode(self.1))
     }
     fn HResult(&self) -> Result<i32> {
-        Ok(if self.1 == orcFailed.0 { E_NOTIMPL.0 } else { 0 })
+        let code = match self.0.number("code", 0) {
+            0 => E_NOTIMPL.0,
+            code => code.cast_signed(),
+        };
+        Ok(if self.1 == orcFailed.0 { code } else { 0 })
     }
     fn Date(&self) -> Result<f64> {
         Ok(46_000.5)
