@@ -128,6 +128,23 @@ fn a_clean_boot_by_hand_is_told_and_taken_back() {
     assert!(!bench.machine().contains("disabled"));
 }
 
+/// Of a task System Configuration knows nothing: that we switched it off stands in our journal alone.
+#[test]
+fn a_task_that_a_clean_boot_switched_off_is_told() {
+    let bench = Bench::new();
+    let task = "//- task \\Fjord\\Check enabled run=C:\\Fjord\\check.exe trigger=logon\n";
+    fs::write(&bench.pc, fs::read_to_string(&bench.pc).unwrap() + task).unwrap();
+    let on = ["clean-boot", "on", "--yes", "--only", r"\Fjord\Check"];
+    let done = bench.run(&on);
+    assert_eq!(done.status.code(), Some(5), "{}", text(&done.stderr));
+    let status = || bench.json(&["clean-boot", "status", "--json"]).0;
+    assert_eq!(status()["ours_off"], serde_json::json!([r"\Fjord\Check"]));
+    assert_eq!(status()["is_clean_boot"], true);
+    assert!(text(&bench.run(&["clean-boot", "status"]).stdout).contains("switched off by unwedge"));
+    assert_eq!(bench.run(&["clean-boot", "off", "--yes"]).status.code(), Some(0));
+    assert_eq!(status()["is_clean_boot"], false);
+}
+
 #[test]
 fn whoever_signs_in_is_told_of_a_search_and_of_nothing_else() {
     let bench = Bench::new();

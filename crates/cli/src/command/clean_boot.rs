@@ -13,12 +13,13 @@ use unwedge_engine::isolate::suspect::suspects;
 use unwedge_engine::journal::{Event, Journal, JournalStep, Outcome};
 use unwedge_engine::registry_backup;
 use unwedge_engine::shelf::Volume;
+use unwedge_host::Host;
 
 use super::fix::{Consent, agreed, lock};
 use super::isolate::{Whom, says_unknown};
 use super::undo;
 use crate::exit::Exit;
-use crate::machine::{Chart, Patient, diagnosed, named, open};
+use crate::machine::{Chart, Named, Patient, diagnosed, named, open};
 use crate::render::progress::Teller;
 use crate::render::{self, json};
 
@@ -92,8 +93,10 @@ pub(crate) fn run(args: &CleanBootArgs) -> anyhow::Result<Exit> {
             off(&mut named.patient()?, &chart, *yes)
         }
         What::Status { pc, json: is_json } => {
-            let host = open(&named(pc.as_deref())?)?;
-            let status = status(&*host);
+            let named = named(pc.as_deref())?;
+            let host = open(&named)?;
+            let mut status = status(&*host);
+            add_ours(&mut status, &*host, &named);
             if *is_json {
                 json(&StatusReport {
                     schema: unwedge_engine::plan::SCHEMA,
@@ -105,6 +108,24 @@ pub(crate) fn run(args: &CleanBootArgs) -> anyhow::Result<Exit> {
                 render::show(&render::isolate::status(&status));
             }
             Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Evidence from a PC has no journal beside it.
+fn add_ours(status: &mut Status, host: &dyn Host, named: &Named) {
+    if matches!(named, Named::Collected(_)) {
+        return;
+    }
+    let volumes = named.chart_to_read().and_then(|it| Ok(it.shelf.volumes()?));
+    match volumes {
+        Ok(all) => {
+            for it in all.iter().filter(|it| it.replay.is_clean_boot()) {
+                status.add_ours(host, &it.replay);
+            }
+        }
+        Err(error) => {
+            status.unknown.push(format!("what a clean boot of ours switched off: {error:#}"));
         }
     }
 }

@@ -349,6 +349,9 @@ pub(crate) fn status(status: &Status) -> String {
         };
         out.push_str(&item("  - ", "    ", &text));
     }
+    for name in &status.ours_off {
+        out.push_str(&item("  - ", "    ", &format!("{name}: switched off by unwedge")));
+    }
     for name in &status.services_back {
         let text = format!("{name}: remembered as off by System Configuration, and on");
         out.push_str(&item("  - ", "    ", &text));

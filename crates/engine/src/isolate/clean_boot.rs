@@ -6,7 +6,7 @@ use unwedge_host::system::startup::{self, CleanBoot};
 use unwedge_host::{Change, Data, Host, KeyPath, ServiceName, Setting, StartType};
 
 use super::suspect::{Suspect, SuspectKind};
-use crate::journal::JournalStep;
+use crate::journal::{JournalStep, Replay, StepState};
 
 /// How a PC starts, as far as its own tools tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +15,9 @@ pub struct Status {
     pub services_off: Vec<(String, Option<StartType>)>,
     /// Services that it remembers, and that somebody put back by other means.
     pub services_back: Vec<String>,
+    /// Scheduled tasks and drivers that a clean boot of ours switched off and that are still off; of these
+    /// System Configuration knows nothing.
+    pub ours_off: Vec<String>,
     /// Entries that Task Manager, or we, switched off.
     pub entries_off: Vec<String>,
     /// Entries that System Configuration of older Windows took away.
@@ -29,7 +32,28 @@ impl Status {
     /// Whether something is left of a clean boot: services are off, or said to be.
     #[must_use]
     pub fn is_clean_boot(&self) -> bool {
-        !self.services_off.is_empty() || self.is_selective
+        !self.services_off.is_empty() || !self.ours_off.is_empty() || self.is_selective
+    }
+
+    /// Adds what the journal of a clean boot of ours tells, as far as it is still so.
+    pub fn add_ours(&mut self, host: &dyn Host, replay: &Replay) {
+        for (step, it) in (0..).zip(&replay.steps) {
+            let Change::Assign(setting) = &it.change else { continue };
+            let name = match setting {
+                Setting::Task { path, enabled: false } => path.clone(),
+                Setting::Start { service, start: StartType::Disabled } => service.to_string(),
+                _ => continue,
+            };
+            let is_told = self.services_off.iter().any(|it| it.0.eq_ignore_ascii_case(&name));
+            if is_told || !matches!(replay.state(step), StepState::Done { .. }) {
+                continue;
+            }
+            match host.current(setting) {
+                Ok(now) if now == *setting => self.ours_off.push(name),
+                Ok(_) => {}
+                Err(error) => self.unknown.push(error.to_string()),
+            }
+        }
     }
 }
 
@@ -44,6 +68,7 @@ pub fn status(host: &dyn Host) -> Status {
     let mut status = Status {
         services_off: Vec::new(),
         services_back: Vec::new(),
+        ours_off: Vec::new(),
         entries_off: Vec::new(),
         entries_kept: startup_items,
         is_selective: services_are_chosen || startup_is_chosen,
