@@ -130,7 +130,7 @@ fn expects_failure(number: u32) -> Result<bool> {
 }
 
 /// A volume or drive that is asked and neither read nor written; closed when dropped.
-struct Device {
+pub(super) struct Device {
     handle: HANDLE,
     name: String,
 }
@@ -138,7 +138,7 @@ struct Device {
 impl Device {
     const OPEN: &'static str = "open";
 
-    fn open(name: &str) -> Result<Device> {
+    pub(super) fn open(name: &str) -> Result<Device> {
         let shared = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
         let path = HSTRING::from(name);
         let none = FILE_FLAGS_AND_ATTRIBUTES(0);
@@ -148,8 +148,37 @@ impl Device {
         Ok(Device { handle, name: name.to_owned() })
     }
 
+    /// Asks with a structure of Windows' own and has the answer written to another.
+    pub(super) fn ask_about<A, B>(&self, question: u32, about: &A, answer: &mut B) -> Result<()> {
+        let about_size = u32::try_from(size_of::<A>()).unwrap_or(0);
+        let size = u32::try_from(size_of::<B>()).unwrap_or(0);
+        let place = Some(std::ptr::from_mut(answer).cast());
+        let about = Some(std::ptr::from_ref(about).cast());
+        let mut got = 0;
+        // SAFETY: the handle is open; both structures have their sizes and live as long as the
+        // call, which is not overlapped.
+        let told = unsafe {
+            DeviceIoControl(
+                self.handle,
+                question,
+                about,
+                about_size,
+                place,
+                size,
+                Some(&mut got),
+                None,
+            )
+        };
+        told.map_err(|error| refused("ask", &self.name, &error))
+    }
+
     /// `place` must point to `size` bytes that may be written.
-    fn ask(&self, question: u32, place: *mut std::ffi::c_void, size: usize) -> Result<()> {
+    pub(super) fn ask(
+        &self,
+        question: u32,
+        place: *mut std::ffi::c_void,
+        size: usize,
+    ) -> Result<()> {
         let size = u32::try_from(size).unwrap_or(0);
         let mut got = 0;
         // SAFETY: the handle is open; the caller's place has that size and lives as long as the

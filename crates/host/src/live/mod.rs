@@ -14,6 +14,8 @@ mod apply;
 #[cfg(any(windows, test))]
 mod arguments;
 #[cfg(windows)]
+pub mod backup;
+#[cfg(windows)]
 mod close;
 #[cfg(windows)]
 mod com;
@@ -21,6 +23,8 @@ mod com;
 mod control;
 #[cfg(windows)]
 mod disk;
+#[cfg(windows)]
+pub mod drive;
 #[cfg(windows)]
 pub mod elevation;
 #[cfg(windows)]
@@ -91,6 +95,8 @@ mod stored;
 mod task;
 #[cfg(windows)]
 mod update_agent;
+#[cfg(windows)]
+pub mod user;
 #[cfg(any(windows, test))]
 mod verdict;
 #[cfg(windows)]
