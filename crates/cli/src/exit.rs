@@ -9,9 +9,9 @@ use crate::render::style::WRONG;
 pub(crate) const IN_HELP: &str = "\
 Exit status:
   0  healthy, recovered, repaired or undone; nobody holds it
-  1  updates fail; somebody holds it
+  1  updates fail; somebody holds it; a backup is damaged
   2  could not do what was asked (bad input, no such file)
-  3  too little could be read to tell
+  3  too little could be read to tell; a backup left some files out
   4  refused: not consented to, not possible safely, or somebody else is at it
   5  restart first
   6  an undo failed; a person must look
@@ -22,11 +22,12 @@ Exit status:
 pub(crate) enum Exit {
     /// Done; for a diagnosis: healthy or recovered; for `who`: nobody.
     Ok = 0,
-    /// Updates fail; for a repair: it was taken back and they still do; for `who`: somebody.
+    /// Updates fail; for a repair: it was taken back and they still do; for `who`: somebody; for a
+    /// backup: it is damaged.
     Failing = 1,
     /// The program could not do what it was asked.
     Error = 2,
-    /// Too little could be read to tell.
+    /// Too little could be read to tell; for a backup: some files were left out, each is listed.
     NotAssessed = 3,
     /// Refused: no consent, not safe, or somebody else is at it.
     Refused = 4,
@@ -39,7 +40,6 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    #[cfg(any(windows, test))]
     const ALL: [Exit; 8] = [
         Exit::Ok,
         Exit::Failing,
@@ -52,7 +52,6 @@ impl Exit {
     ];
 
     /// What a process of this program that ended with `code` meant; `None` if it was none of these.
-    #[cfg(any(windows, test))]
     pub(crate) fn of(code: u32) -> Option<Exit> {
         Exit::ALL.into_iter().find(|it| *it as u32 == code)
     }

@@ -1,6 +1,7 @@
 //! What unwedge can be asked to do: one file a command.
 
 pub(crate) mod allowed;
+pub(crate) mod backup;
 pub(crate) mod clean;
 pub(crate) mod clean_boot;
 pub(crate) mod collect;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     SignIn(sign_in::SignInArgs),
     Clean(clean::CleanArgs),
     Collect(collect::CollectArgs),
+    Backup(backup::BackupArgs),
 }
 
 /// Does what was asked, as administrator where this PC is to be changed and a person lets it.
@@ -81,6 +83,7 @@ pub(crate) fn run(command: Command, starter: Starter) -> anyhow::Result<Exit> {
         Command::SignIn(args) => sign_in::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Collect(args) => collect::run(&args),
+        Command::Backup(args) => backup::run(&args),
     }
 }
 
