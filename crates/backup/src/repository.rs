@@ -149,13 +149,13 @@ fn unopened(folder: &Path, bars: Bars) -> anyhow::Result<Repository<()>> {
 pub struct Snapshot {
     /// Its number, as restic shows it.
     pub id: String,
-    /// When it was begun, as RFC 9557.
+    /// When it was begun, as RFC 3339.
     pub time: String,
     /// The PC it is of.
     pub pc: String,
     /// The folders and files that were named.
     pub paths: Vec<PathBuf>,
-    /// The number of files.
+    /// The number of files and links.
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
@@ -166,7 +166,7 @@ impl From<&SnapshotFile> for Snapshot {
         let summary = file.summary.as_ref();
         Snapshot {
             id: short(file),
-            time: file.time.to_string(),
+            time: file.time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             pc: file.hostname.clone(),
             paths: listed(&file.paths),
             files: summary.map(|it| it.total_files_processed),
