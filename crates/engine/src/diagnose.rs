@@ -11,7 +11,7 @@ mod write;
 
 pub(crate) use write::{citation, told};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unwedge_formats::code::Code;
 
@@ -47,6 +47,8 @@ pub(crate) struct Case {
     pub(crate) failed: bool,
     /// Whether all of that is over.
     pub(crate) resolved: bool,
+    /// Whether it is over but for a restart that is still to come.
+    pub(crate) waits_for_restart: bool,
     /// Whether every operation that failed of it was tried again and ended otherwise.
     pub(crate) superseded: bool,
     /// What the evidence says beyond the rule.
@@ -150,6 +152,8 @@ fn of_many_pcs(facts: &Facts, rules: &RuleSet) -> Diagnosis {
 pub(crate) struct Standing {
     /// By operation: whether the same thing later succeeded.
     pub(crate) succeeded_later: Vec<bool>,
+    /// Of these, what went through as far as it can without a restart that is still to come.
+    pub(crate) waits_for_restart: Vec<bool>,
     /// By operation: whether the same thing was later tried again, and that try ended.
     pub(crate) tried_later: Vec<bool>,
 }
@@ -158,16 +162,32 @@ impl Standing {
     fn of(operations: &[Operation]) -> Standing {
         let mut standing = Standing {
             succeeded_later: vec![false; operations.len()],
+            waits_for_restart: vec![false; operations.len()],
             tried_later: vec![false; operations.len()],
         };
+        // What came as far as the restart before and failed all the same proves nothing by coming as
+        // far again.
+        let mut came_so_far = BTreeSet::new();
+        let mut new_ground = vec![false; operations.len()];
+        for (index, operation) in operations.iter().enumerate() {
+            let keys = operation.keys();
+            new_ground[index] = operation.kind != OperationKind::Startup
+                && !keys.iter().any(|key| came_so_far.contains(key));
+            if operation.outcome == Outcome::NeedsRestart {
+                came_so_far.extend(keys);
+            }
+        }
         // From the end, so that what came later is known when an operation is reached.
-        let mut later: BTreeMap<_, (bool, bool)> = BTreeMap::new();
+        let mut later: BTreeMap<_, (bool, bool, bool)> = BTreeMap::new();
         for (index, operation) in operations.iter().enumerate().rev() {
             for key in operation.keys() {
-                let (succeeded, tried) = later.entry(key).or_default();
-                standing.succeeded_later[index] |= *succeeded;
+                let (succeeded, waits, tried) = later.entry(key).or_default();
+                let waits_now = *waits && !*succeeded && new_ground[index];
+                standing.succeeded_later[index] |= *succeeded || waits_now;
+                standing.waits_for_restart[index] |= waits_now;
                 standing.tried_later[index] |= *tried;
                 *succeeded |= operation.outcome == Outcome::Succeeded;
+                *waits |= operation.outcome == Outcome::NeedsRestart;
                 // A try that was not seen to its end tells nothing of how it stands.
                 *tried |= operation.outcome != Outcome::Unfinished;
             }

@@ -125,8 +125,12 @@ fn blame_operation(
         })
         .map(|(index, _)| index)
         .collect();
-    let told: BTreeSet<RuleIndex> =
+    let mut told: BTreeSet<RuleIndex> =
         guilty.keys().copied().chain(by_outcome.iter().copied()).collect();
+    // That it failed is no reason beside one.
+    if let Some(unexplained) = rules.index(UNEXPLAINED).filter(|_| told.len() > 1) {
+        told.remove(&unexplained);
+    }
     let guilty_rules: Vec<RuleIndex> = match told.is_empty() {
         // Apps come from the Store by a way of their own.
         _ if operation.is_of_app() => rules.index(APPS).into_iter().collect(),
@@ -147,6 +151,7 @@ fn blame_operation(
         } else {
             standing.tried_later[index]
         };
+        case.waits_for_restart |= standing.waits_for_restart[index];
         case.failed = true;
         case.operations.push(index);
         for sighting in guilty.get(&rule).into_iter().flatten() {

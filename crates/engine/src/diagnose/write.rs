@@ -226,7 +226,11 @@ fn text_of(facts: &Facts, rule: &Rule, case: &Case) -> String {
         text.push(' ');
     }
     text.push_str(&rule.prose);
-    if case.resolved {
+    if case.resolved && case.waits_for_restart {
+        text.push_str(
+            " It is over so far: the same thing later went through, and waits for a restart.",
+        );
+    } else if case.resolved {
         text.push_str(" It is over: the same thing later went through.");
     }
     text

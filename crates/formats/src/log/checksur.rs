@@ -15,7 +15,7 @@
 
 use super::cursor::{Cursor, time_of};
 use super::line::{Header, Level};
-use super::servicing::{Statement, statement};
+use super::servicing::{Statement, readiness_row, statement};
 
 /// See [`super::structure`].
 pub(super) const STRUCTURE: &[&str] = &[
@@ -23,6 +23,8 @@ pub(super) const STRUCTURE: &[&str] = &[
     "(p) ",
     "(f)\t",
     "(f) ",
+    "(fix)\t",
+    "(fix) ",
     "Found ",
     "Fixed ",
     "No errors detected",
@@ -52,6 +54,15 @@ pub(super) fn is_mark(line: &[u8]) -> bool {
 pub(super) fn statement_of(text: &str) -> Option<Statement<'_>> {
     if text.starts_with("(f)") || text.starts_with("(p)") {
         return statement(b"CBS", text);
+    }
+    // The tool says in a row of its own that it put right what an earlier row found.
+    if let Some(row) = text.strip_prefix("(fix)") {
+        return Some(match readiness_row(row.trim_start()) {
+            Statement::ReadinessRow { problem, object, .. } => {
+                Statement::ReadinessRow { problem, object, fixed: true }
+            }
+            other => other,
+        });
     }
     let text = text.trim();
     let count = |rest: &str| rest.strip_suffix(" errors").and_then(|count| count.parse().ok());

@@ -19,6 +19,7 @@ use super::update::{NamedUpdate, UpdateAction, UpdateEnd, UpdateStep, bare_guid,
 pub(super) const STRUCTURE: &[&str] = &[
     "Complete - Failed",
     "Scan failed with error",
+    "Failed to Add Update Source for WUAgent",
     "searching of updates using WUAgent started",
     "Successfully completed scan.",
     "installation of updates started",
@@ -127,6 +128,10 @@ fn handler(text: &str) -> Option<UpdateStep<'_>> {
     }
     if text.starts_with("Scan failed with error") {
         return failed(Scan, "= ");
+    }
+    // Without a source nothing is searched.
+    if text.starts_with("Failed to Add Update Source for WUAgent") {
+        return failed(Scan, "rror = ");
     }
     if text.starts_with("Failed to download updates to the WUAgent datastore") {
         return failed(Download, "rror = ");

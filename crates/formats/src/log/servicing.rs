@@ -326,7 +326,7 @@ fn loaded(text: &str) -> Option<Statement<'_>> {
 }
 
 /// `CSI Payload Corrupt<TAB>(w)<TAB>(Fixed)<TAB>component\file`, with any of the marks absent.
-fn readiness_row(row: &str) -> Statement<'_> {
+pub(super) fn readiness_row(row: &str) -> Statement<'_> {
     if !row.contains('\t') {
         return pasted_row(row);
     }

@@ -18,6 +18,7 @@ pub(super) const STRUCTURE: &[&str] = &[
     "CSetupHost::Execute(",
     "SetupHost: Reporting error event",
     "SetupHost::Initialize: CmdLine",
+    "ImageExit: Initializing SetupResult: [",
     "First boot phase of setup done",
     "Setup has started phase",
 ];
@@ -94,6 +95,11 @@ fn upgrade(text: &str) -> Option<UpdateStep<'_>> {
         let code = hex_code(rest.split_once("): Result = ")?.1)?;
         return (!NO_END.contains(&code.0)).then(|| step(UpdateEnd::of(code)));
     }
+    // The part that takes an upgrade back is told with what it failed (setupact_rollback.log).
+    if let Some(result) = text.strip_prefix("ImageExit: Initializing SetupResult: [") {
+        let end = UpdateEnd::of(hex_code(result)?);
+        return matches!(end, UpdateEnd::Failed(_)).then(|| step(end));
+    }
     let rest = text.strip_prefix("SetupHost: Reporting error event -> [")?;
     let extend = rest.split_once(',').and_then(|(_, extend)| hex_code(extend));
     let extend = extend.map_or(0, |code| code.0);
@@ -123,6 +129,15 @@ mod tests {
             assert_eq!(upgrade(&format!("CSetupHost::Execute(400): Result = {result}")), None);
         }
         assert!(upgrade("CSetupHost::Execute(400): Result = 0x80070070").is_some());
+    }
+
+    #[test]
+    fn what_takes_an_upgrade_back_tells_its_result() {
+        let told = upgrade("ImageExit: Initializing SetupResult: [0x800f0818]");
+        assert!(
+            matches!(told.map(|step| step.end), Some(UpdateEnd::Failed(code)) if code.0 == 0x800F_0818)
+        );
+        assert_eq!(upgrade("ImageExit: Initializing SetupResult: [0x0]"), None);
     }
 
     #[test]
