@@ -167,6 +167,11 @@ fn the_old_form_of_the_agents_log_tells_the_same() {
         ),
         ("Agent", "**  END  **  Agent: Finding updates [CallerId = AutomaticUpdates]", ""),
         (
+            "Agent",
+            "  * Found 3 updates and 62 categories in search; evaluated appl. rules of 9 out of 12 deployed entities",
+            "Scan Succeeded",
+        ),
+        (
             "AU",
             "  # WARNING: Search callback failed, result = 0x8024402C",
             "Scan Failed(Code(0x8024402c))",
@@ -784,9 +789,9 @@ fn lists_and_tables_tell_the_order_of_their_dates() {
     assert_eq!(recognise(list.as_bytes()), Some(LogKind::EventText));
     let lines = lines_of(list);
     assert_eq!(lines.len(), 2);
-    assert!(lines[0].starts_with("2017-07-23T10:11:12"), "{}", lines[0]);
+    assert!(lines[1].starts_with("2017-07-23T10:11:12"), "{}", lines[1]);
     assert!(
-        lines[1].starts_with(
+        lines[0].starts_with(
             "2017-02-01T01:02:03.0000000Z Info Service_Control_Manager 7036 - message=x"
         )
     );
@@ -795,9 +800,9 @@ fn lists_and_tables_tell_the_order_of_their_dates() {
         Information,7/3/2017 12:11:12 AM,Microsoft-Windows-WindowsUpdateClient,19,Agent,\"a: b: C (KB2)\"\r\n";
     assert_eq!(recognise(table.as_bytes()), Some(LogKind::EventText));
     let lines = lines_of(table);
-    assert_eq!(said(LogKind::Events, &lines[0]), "Install Failed(Code(0x80248007)) | A (KB1)");
-    assert!(lines[0].starts_with("2017-07-23T22:11:12.0000000Z Error "), "{}", lines[0]);
-    assert!(lines[1].starts_with("2017-07-03T00:11:12"), "{}", lines[1]);
+    assert_eq!(said(LogKind::Events, &lines[1]), "Install Failed(Code(0x80248007)) | A (KB1)");
+    assert!(lines[1].starts_with("2017-07-23T22:11:12.0000000Z Error "), "{}", lines[1]);
+    assert!(lines[0].starts_with("2017-07-03T00:11:12"), "{}", lines[0]);
 }
 
 #[test]
@@ -915,4 +920,24 @@ proptest! {
             let _ = said(kind, &line);
         }
     }
+}
+
+#[test]
+fn an_export_that_lists_the_newest_event_first_is_read_from_its_end() {
+    let row = |hour: u8| {
+        format!("Information,3/14/2026 {hour}:00:10 AM,Microsoft-Windows-A,{hour},None,text")
+    };
+    let numbers = |hours: &[u8]| -> Vec<String> {
+        let text: Vec<String> = hours.iter().map(|&hour| row(hour)).collect();
+        let lines = event_lines(&text.join("\r\n")).items;
+        lines.iter().map(|line| line.text.split(' ').nth(3).unwrap_or("").to_owned()).collect()
+    };
+    assert_eq!(numbers(&[9, 8, 7]), ["7", "8", "9"]);
+    assert_eq!(numbers(&[7, 8, 9]), ["7", "8", "9"]);
+    // Sorted by another column.
+    assert_eq!(numbers(&[8, 7, 9]), ["7", "8", "9"]);
+    // A clock that was set back once.
+    let log: Vec<u8> = vec![1, 2, 3, 4, 5, 6, 5, 6, 7, 8, 9, 10, 11];
+    let kept: Vec<String> = log.iter().map(u8::to_string).collect();
+    assert_eq!(numbers(&log), kept);
 }

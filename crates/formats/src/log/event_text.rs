@@ -40,7 +40,27 @@ pub fn event_lines(text: &str) -> Parsed<EventLine> {
     if parsed.items.is_empty() && parsed.gaps.is_empty() {
         parsed.gaps.push(gap(0, text.len(), 1));
     }
+    oldest_first(&mut parsed.items);
     parsed
+}
+
+/// Event Viewer and PowerShell list the newest event first, and people sort by any column; what
+/// came last counts, so the order must be that of time. A clock that was set back now and then does
+/// not change the order of a log.
+fn oldest_first(events: &mut [EventLine]) {
+    fn time(event: &EventLine) -> &str {
+        event.text.split(' ').next().unwrap_or("")
+    }
+    let steps_back = |events: &[EventLine]| {
+        events.windows(2).filter(|pair| time(&pair[1]) < time(&pair[0])).count()
+    };
+    let steps_on = events.windows(2).filter(|pair| time(&pair[1]) > time(&pair[0])).count();
+    if steps_back(events) > steps_on {
+        events.reverse();
+    }
+    if steps_back(events) * 10 > events.len() {
+        events.sort_by(|a, b| time(a).cmp(time(b)));
+    }
 }
 
 /// Whether a file that begins so holds exported events.

@@ -39,6 +39,7 @@ pub(super) const STRUCTURE: &[&str] = &[
     " UpdateId = ",
     "ServiceID = {",
     "Online = No",
+    " categories in search; evaluated",
     ", tz: ",
 ];
 
@@ -160,7 +161,8 @@ pub(super) fn step<'a>(component: &[u8], text: &'a str) -> Option<UpdateStep<'a>
             .or_else(|| history(text))
             .or_else(|| called_back(text))
             .or_else(|| asked_service(text))
-            .or_else(|| offline(text)),
+            .or_else(|| offline(text))
+            .or_else(|| found(text)),
         b"DownloadManager" => downloading(text).or_else(|| job(text)),
         b"ComApi" | b"COMAPI" => counted(text),
         _ => None,
@@ -212,6 +214,14 @@ fn offline(text: &str) -> Option<UpdateStep<'_>> {
     let rest = text.trim_start_matches(['*', ' ']).strip_prefix("Online = No")?;
     let is_whole = rest.is_empty() || rest.starts_with(';');
     is_whole.then(|| UpdateStep::new(UpdateAction::Scan, UpdateEnd::Offline))
+}
+
+/// Old: `* Found 3 updates and 62 categories in search; evaluated appl. rules of …`, which only a
+/// search that went through says; its END has no code.
+fn found(text: &str) -> Option<UpdateStep<'_>> {
+    let rest = text.trim_start_matches(['*', ' ']).strip_prefix("Found ")?;
+    let whole = rest.contains(" updates and ") && rest.contains(" categories in search; evaluated");
+    whole.then(|| UpdateStep::new(UpdateAction::Scan, UpdateEnd::Succeeded))
 }
 
 enum Mark {
