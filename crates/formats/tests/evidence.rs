@@ -142,7 +142,8 @@ fn setup_and_drivers_end_as_they_did() {
         (
             "panther/win10_1803to21H2_rickaK77_setupact.log",
             LogKind::Setup,
-            vec![("upgrade failed 0x80070032", 2)],
+            // What leads it, its report, and what takes it back.
+            vec![("upgrade failed 0x80070032", 3)],
         ),
         (
             "panther/copyleft21_setuperr.log",

@@ -219,7 +219,8 @@ fn offline(text: &str) -> Option<UpdateStep<'_>> {
 /// Old: `* Found 3 updates and 62 categories in search; evaluated appl. rules of …`, which only a
 /// search that went through says; its END has no code.
 fn found(text: &str) -> Option<UpdateStep<'_>> {
-    let rest = text.trim_start_matches(['*', ' ']).strip_prefix("Found ")?;
+    // The new form says it without a star, and has a code at its END.
+    let rest = text.strip_prefix("* Found ")?;
     let whole = rest.contains(" updates and ") && rest.contains(" categories in search; evaluated");
     whole.then(|| UpdateStep::new(UpdateAction::Scan, UpdateEnd::Succeeded))
 }
