@@ -145,6 +145,18 @@ impl Bench {
     }
 }
 
+/// A search from its beginning to its end, with an answer for each test.
+fn searched(pc: &mut Fixture, tester: &mut dyn FnMut(&dyn Host, &Test) -> Asked) -> Isolation {
+    let (steps, note) = begin(pc, &found(pc).suspects, command(), FAR.to_owned());
+    let mut tape = Tape { bytes: Vec::new(), power: Power::endless(), tears: true };
+    let mut journal = Journal::create(&mut tape, "2026-01-02", steps).unwrap();
+    journal.record(Event::Noted { note }).unwrap();
+    let mut around = Around { now: "2026-01-02", tester, is_stopped: &|| false };
+    let done = go_on(pc, &mut journal, &mut around, &mut |_| ControlFlow::Continue(()));
+    let Standing::Ended(ended) = done.unwrap() else { panic!("it waits for something") };
+    *ended
+}
+
 /// The machine without what a search may leave: its clock, the counts of starts and attempts, the log
 /// of attempts, and whether the update is in.
 fn state(pc: &Fixture) -> String {
@@ -232,22 +244,16 @@ fn none_of_them_is_said_and_everything_is_put_back() {
 #[test]
 fn nobody_is_named_if_a_restart_with_everything_on_is_enough() {
     let text = pc(9, &[], "");
-    let mut bench = Bench::new(&text, command(), &[]);
-    let first = unwedge_host::probe::boot(&bench.pc).unwrap().id;
+    let mut pc = Fixture::parse(&text).unwrap();
+    let first = unwedge_host::probe::boot(&pc).unwrap().id;
     let mut tester = |host: &dyn Host, _: &Test| {
         let is_first = unwedge_host::probe::boot(host).unwrap().id == first;
         Asked::Told(!is_first, String::new())
     };
-    let (steps, note) = begin(&bench.pc, &found(&bench.pc).suspects, command(), FAR.to_owned());
-    let mut tape = Tape { bytes: Vec::new(), power: Power::endless(), tears: true };
-    let mut journal = Journal::create(&mut tape, "2026-01-02", steps).unwrap();
-    journal.record(Event::Noted { note }).unwrap();
-    let mut around = Around { now: "2026-01-02", tester: &mut tester, is_stopped: &|| false };
-    let done = go_on(&mut bench.pc, &mut journal, &mut around, &mut |_| ControlFlow::Continue(()));
-    let Standing::Ended(ended) = done.unwrap() else { panic!() };
+    let ended = searched(&mut pc, &mut tester);
     assert_eq!((&ended.answer, ended.restarts), (&Answer::Found(Found::RestartAlone), 1));
-    last_restart(&mut bench.pc).unwrap();
-    assert_eq!(state(&bench.pc), started(&text));
+    last_restart(&mut pc).unwrap();
+    assert_eq!(state(&pc), started(&text));
 }
 
 #[test]
@@ -306,7 +312,7 @@ fn one_without_which_windows_does_not_come_up_ends_the_search_in_safe_mode_with_
 fn one_that_blocks_only_now_and_then_is_asked_again() {
     let text =
         pc(16, &[], &format!("//- holder service=Agent010 path={FILE} share=none misses=2\n"));
-    let mut bench = Bench::new(&text, command(), &[]);
+    let mut pc = Fixture::parse(&text).unwrap();
     let mut asked = 0;
     // It lets every second attempt through.
     let mut tester = |host: &dyn Host, _: &Test| {
@@ -314,13 +320,7 @@ fn one_that_blocks_only_now_and_then_is_asked_again() {
         asked += 1;
         Asked::Told(service.state != RunState::Running || asked % 2 == 0, String::new())
     };
-    let (steps, note) = begin(&bench.pc, &found(&bench.pc).suspects, command(), FAR.to_owned());
-    let mut tape = Tape { bytes: Vec::new(), power: Power::endless(), tears: true };
-    let mut journal = Journal::create(&mut tape, "2026-01-02", steps).unwrap();
-    journal.record(Event::Noted { note }).unwrap();
-    let mut around = Around { now: "2026-01-02", tester: &mut tester, is_stopped: &|| false };
-    let done = go_on(&mut bench.pc, &mut journal, &mut around, &mut |_| ControlFlow::Continue(()));
-    let Standing::Ended(ended) = done.unwrap() else { panic!() };
+    let ended = searched(&mut pc, &mut tester);
     let Answer::Found(Found::Groups { groups }) = &ended.answer else { panic!("{ended:?}") };
     assert_eq!(groups.iter().map(|it| names(&ended, it)).collect::<Vec<_>>(), [["Agent010"]]);
 }
