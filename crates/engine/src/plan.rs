@@ -154,6 +154,14 @@ pub fn plan(diagnosis: &Diagnosis, host: &dyn Host, policy: &Policy) -> Plan {
     };
     match diagnosis.verdict {
         Verdict::Failing => {}
+        // What went through after a failure may still come to nothing at the restart it waits for.
+        Verdict::Recovered if probe::pending(host).is_ok_and(|it| it.restart == Some(true)) => {
+            plan.needs_restart = true;
+            let note = "no update is failing any more, but this PC waits for a restart: restart the PC, then \
+                        look again";
+            plan.notes.push(note.to_owned());
+            return plan;
+        }
         Verdict::Healthy | Verdict::Recovered => {
             plan.notes.push("no update is failing, so there is nothing to repair".to_owned());
             return plan;

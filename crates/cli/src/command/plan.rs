@@ -84,6 +84,7 @@ fn next_number(named: &Named) -> anyhow::Result<u32> {
 /// The exit code where nothing is going to be changed.
 pub(crate) fn exit_without_repair(verdict: Verdict, plan: &Plan) -> Exit {
     match verdict {
+        Verdict::Recovered if plan.needs_restart => Exit::NeedsRestart,
         Verdict::Healthy | Verdict::Recovered => Exit::Ok,
         Verdict::NotAssessed => Exit::NotAssessed,
         Verdict::Failing if plan.needs_restart => Exit::NeedsRestart,
