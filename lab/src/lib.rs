@@ -7,6 +7,7 @@
 
 mod drive;
 mod kill;
+pub mod locked;
 mod pc;
 mod session;
 mod witness;

@@ -291,6 +291,17 @@ impl Pc {
         Registry::of(&text)
     }
 
+    /// Sees that nothing was changed since, but for what programs of the lab write down themselves.
+    ///
+    /// # Panics
+    /// When something was.
+    #[track_caller]
+    pub fn assert_only_read(&self, files: &Tree, registry: &Registry) {
+        let changed = self.tree().changes_since(files);
+        assert!(changed.iter().all(|it| it.starts_with(PROGRAMS)), "{changed:?}");
+        assert_eq!(self.registry_dump().changes_beside_wine_since(registry), [""; 0]);
+    }
+
     /// Brings a program of the lab onto the PC, once, and says where it is.
     ///
     /// # Panics

@@ -3,32 +3,15 @@
 #![cfg(target_os = "linux")]
 
 use serde_json::Value;
-use unwedge_lab::{Lab, MANAGEMENT, Output, PLAYER, Pc, SCHEDULER, UPDATE_AGENT};
+use unwedge_lab::locked::{HELD, KB};
+use unwedge_lab::{Lab, MANAGEMENT, Output, PLAYER, Pc, SCHEDULER};
 
-const KB: &str = "KB5099999";
-const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
-const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const DEFENDER: &str = r"root\Microsoft\Windows\Defender";
-
-/// In the shape of a CBS.log in which a lock stops the update.
-const FAILED: &str = "\
-2026-01-02 10:00:00, Info                  CBS    TI: --- Initializing Trusted Installer ---
-2026-01-02 10:00:01, Info                  CBS    Session: 31100000_1 initialized by client WindowsUpdateAgent, external staging directory: (null), external registry directory: (null)
-2026-01-02 10:00:02, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 31100000_1, Package: Package_for_KB5099999~31bf3856ad364e35~amd64~~1.0, Identifier: KB5099999
-2026-01-02 10:00:03, Info                  CSI    00000001@2026/1/2:09:00:03.000 Error STATUS_FILE_LOCK_CONFLICT while executing operation ReadFile on [l:61]'\\SystemRoot\\SoftwareDistribution\\DataStore\\DataStore.edb'
-2026-01-02 10:00:04, Info                  CBS    Exec: Processing complete.  Session: 31100000_1, Package: Package_for_KB5099999~31bf3856ad364e35~amd64~~1.0, Identifier: KB5099999 [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
-2026-01-02 10:00:05, Info                  CBS    Session: 31100000_1 finalized. Reboot required: no [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
-";
 
 /// A PC on which Defender holds what the update needs; its settings behave as `manners` say.
 fn pc(lab: &Lab, name: &str, tamper_protected: bool, manners: &str, agent: &str) -> Pc {
     let pc = lab.pc(name);
-    pc.write(LOG, FAILED);
-    pc.write(HELD, vec![0; 4096]);
-    pc.write(
-        r"C:\lab\update_agent.txt",
-        format!("[{KB}]\nlog = {LOG}\ncode = 0x80070021\n{agent}\n"),
-    );
+    pc.fail_by_a_lock(&format!("code = 0x80070021\n{agent}"));
     let objects = format!(
         "[{DEFENDER} MSFT_MpComputerStatus]\nAMServiceEnabled = bool true\n\
          RealTimeProtectionEnabled = bool true\nIsTamperProtected = bool {tamper_protected}\n\
@@ -38,7 +21,6 @@ fn pc(lab: &Lab, name: &str, tamper_protected: bool, manners: &str, agent: &str)
          [class {DEFENDER} MSFT_MpPreference]\n{manners}\n"
     );
     pc.write(r"C:\lab\wmi.txt", objects);
-    pc.play(PLAYER, &UPDATE_AGENT);
     pc.play(PLAYER, &MANAGEMENT);
     pc.play(PLAYER, &SCHEDULER);
     pc.start_service("WinDefend", &format!("lock:{HELD}"));

@@ -250,8 +250,8 @@ fn goes_on(pc: &Pc, starts: usize, begin: &[&str], kill: Option<Phase>) -> End {
 
 /// Starts what the task is to start with Windows: the scheduler of the lab starts nothing.
 fn start_task(pc: &Pc) {
-    // What Wine itself started may have come to the end before.
-    if !pc.path(TASK).exists() {
+    // What Wine itself started may have come to the end before; else the task stands by.
+    if is_over(pc) {
         return;
     }
     let (program, arguments) = action(pc, TASK);
@@ -287,13 +287,18 @@ fn wait_for_end(pc: &Pc, asked: usize, kill: Option<Phase>) -> End {
         if restarts(pc) > asked {
             return End::AsksToRestart;
         }
-        if events.iter().any(|it| it["event"] == "closed") {
+        if is_over(pc) {
             return End::Over;
         }
         let last = events.last();
         assert!(start.elapsed() < PATIENCE, "nothing goes on after {asked} restarts: {last:#?}");
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Whether the search has come to its end.
+fn is_over(pc: &Pc) -> bool {
+    events(pc).iter().any(|it| it["event"] == "closed")
 }
 
 /// The events of the only journal.

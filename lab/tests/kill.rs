@@ -11,11 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use unwedge_lab::locked::{HELD, KB, LOG};
 use unwedge_lab::{Ending, Lab, PLAYER, Pc, Registry, Start, Tree, UPDATE_AGENT, Victims};
 
-const KB: &str = "KB5099999";
-const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
-const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const DOWNLOADED: &str = r"C:\windows\SoftwareDistribution\Download\5f3e\part.cab";
 const JOURNALS: &str = r"C:\ProgramData\unwedge\repairs";
 /// How often a record that went by too quickly is tried again.

@@ -5,32 +5,18 @@
 use std::process::Command;
 
 use serde_json::Value;
-use unwedge_lab::{Lab, MANAGEMENT, Output, PLAYER, Pc, Registry, UPDATE_AGENT};
+use unwedge_lab::locked::HELD;
+use unwedge_lab::{Lab, MANAGEMENT, Output, PLAYER, Pc, Registry};
 
-const KB: &str = "KB5099999";
-const LOG: &str = r"C:\windows\Logs\CBS\CBS.log";
-const HELD: &str = r"C:\windows\SoftwareDistribution\DataStore\DataStore.edb";
 const SETTINGS: &str =
     r"HKEY_LOCAL_MACHINE\Software\Microsoft\Windows NT\CurrentVersion\SystemRestore";
 const FREQUENCY: &str = "SystemRestorePointCreationFrequency";
-
-/// In the shape of a CBS.log in which a lock stops the update.
-const FAILED: &str = "\
-2026-01-02 10:00:00, Info                  CBS    TI: --- Initializing Trusted Installer ---
-2026-01-02 10:00:01, Info                  CBS    Session: 31100000_1 initialized by client WindowsUpdateAgent, external staging directory: (null), external registry directory: (null)
-2026-01-02 10:00:02, Info                  CBS    Exec: Processing started.  Client: WindowsUpdateAgent, Session: 31100000_1, Package: Package_for_KB5099999~31bf3856ad364e35~amd64~~1.0, Identifier: KB5099999
-2026-01-02 10:00:03, Info                  CSI    00000001@2026/1/2:09:00:03.000 Error STATUS_FILE_LOCK_CONFLICT while executing operation ReadFile on [l:61]'\\SystemRoot\\SoftwareDistribution\\DataStore\\DataStore.edb'
-2026-01-02 10:00:04, Info                  CBS    Exec: Processing complete.  Session: 31100000_1, Package: Package_for_KB5099999~31bf3856ad364e35~amd64~~1.0, Identifier: KB5099999 [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
-2026-01-02 10:00:05, Info                  CBS    Session: 31100000_1 finalized. Reboot required: no [HRESULT = 0x80070021 - ERROR_LOCK_VIOLATION]
-";
 
 /// A PC on which a service holds what the update needs, with System Restore on and a point that was made a
 /// minute ago; how often points are made is set by `frequency`, a line of a .reg file.
 fn pc(lab: &Lab, name: &str, restore: &str, frequency: &str) -> Pc {
     let pc = lab.pc(name);
-    pc.write(LOG, FAILED);
-    pc.write(HELD, vec![0; 4096]);
-    pc.write(r"C:\lab\update_agent.txt", format!("[{KB}]\nlog = {LOG}\nheld = {HELD}\n"));
+    pc.fail_by_a_lock(&format!("held = {HELD}"));
     pc.write(r"C:\lab\system_restore.txt", restore);
     let made = format!(
         "[root\\default SystemRestore]\nSequenceNumber = u32 7\nDescription = text Today\n\
@@ -38,7 +24,6 @@ fn pc(lab: &Lab, name: &str, restore: &str, frequency: &str) -> Pc {
         a_minute_ago()
     );
     pc.write(r"C:\lab\wmi.txt", made);
-    pc.play(PLAYER, &UPDATE_AGENT);
     pc.play(PLAYER, &MANAGEMENT);
     pc.replace_libraries(&["srclient.dll"]);
     pc.change_registry(&format!(

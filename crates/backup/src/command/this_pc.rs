@@ -14,7 +14,7 @@ mod on_windows {
     use anyhow::Context as _;
     use unwedge_backup::file_history::{self, CATALOGUES, CONFIGURATIONS, FileHistory};
     use unwedge_backup::settings::{self, Base, Placed};
-    use unwedge_host::live::{backup, user};
+    use unwedge_host::live::{file_history as of_windows, user};
 
     /// What people mean by their files.
     pub(crate) fn folders() -> anyhow::Result<Vec<PathBuf>> {
@@ -57,15 +57,15 @@ mod on_windows {
         });
         Ok(FileHistory {
             configuration: configuration.transpose()?,
-            service_runs: backup::file_history_runs().ok(),
-            protected_until: backup::file_history_protects_up_to()?.and_then(file_history::moment),
+            service_runs: of_windows::runs().ok(),
+            protected_until: of_windows::protects_up_to()?.and_then(file_history::moment),
             catalogue_written: newest(CATALOGUES)
                 .and_then(|(time, _)| jiff::Timestamp::try_from(time).ok()),
         })
     }
 
     pub(crate) fn run_file_history() -> anyhow::Result<()> {
-        Ok(backup::start_file_history()?)
+        Ok(of_windows::start()?)
     }
 }
 

@@ -286,10 +286,7 @@ fn carried_on(
     let mut tester = |_: &dyn Host, test: &Test| asked(test, &wants_to_stop);
     let is_stopped = || wants_to_stop.get() || request.exists();
     let mut around = Around { now: &now, tester: &mut tester, is_stopped: &is_stopped };
-    let mut standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
-    if standing == Standing::Waiting && wants_to_stop.get() {
-        standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
-    }
+    let standing = go_on(patient.host_mut(), journal, &mut around, &mut |it| teller.tell(it))?;
     match standing {
         Standing::Restarting => {
             render::say("Windows restarts; the search goes on by itself after that.");

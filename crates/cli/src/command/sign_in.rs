@@ -48,8 +48,8 @@ pub(crate) fn run(args: &SignInArgs) -> anyhow::Result<Exit> {
     }
     if resume::waits(&last.replay) || last.replay.closed.is_none() {
         render::say(&format!(
-            "A repair of {} is not over; it goes on, or is taken back, by itself. `unwedge history` \
-             tells how it ended.",
+            "A repair or search of {} is not over; it goes on, or is taken back, by itself. `unwedge \
+             history` tells how it ended.",
             chart.name
         ));
         asked("Press Enter to close this window. ")?;

@@ -38,7 +38,8 @@ pub(crate) fn plan(found: &Suspects, test: &Test, restarts: Bound) -> String {
     out.push_str(&format!("\n{}", paragraph(&tested)));
     out.push_str(&paragraph(&format!(
         "Windows restarts about {} times, in no case more than {}, by itself, the first time with \
-         everything on; a remote connection is cut each time. Save your work first. Everything is put back in the end, and also after two \
+         everything on; a remote connection is cut each time. Save your work first. Everything is put \
+         back in the end, and also after two \
          failed starts, in Safe Mode, or when you say `unwedge isolate --stop`.",
         restarts.expected, restarts.most
     )));

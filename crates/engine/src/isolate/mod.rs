@@ -434,6 +434,8 @@ fn test(
                 failed += u32::from(!passes);
                 last = told;
             }
+            // Whoever was asked may have said that it is to stop.
+            Asked::NotNow if (around.is_stopped)() => return Ok(None),
             Asked::NotNow => return Ok(Some(Standing::Waiting)),
             Asked::Never(why) => {
                 give_up(host, journal, GaveUp::NotTestable { why })?;

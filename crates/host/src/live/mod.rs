@@ -14,8 +14,6 @@ mod apply;
 #[cfg(any(windows, test))]
 mod arguments;
 #[cfg(windows)]
-pub mod backup;
-#[cfg(windows)]
 mod close;
 #[cfg(windows)]
 mod com;
@@ -37,6 +35,8 @@ mod evidence;
 mod facts;
 #[cfg(windows)]
 mod file;
+#[cfg(windows)]
+pub mod file_history;
 #[cfg(windows)]
 mod filter;
 #[cfg(any(windows, test))]

@@ -1,6 +1,7 @@
 //! Servers, asked as services of Windows ask them: by WinHTTP, through the proxy that is set for services.
 //!
-//! The library is no part of every start of Windows, so it is loaded by name, from System32 alone.
+//! Were the library imported, one of its name beside the program would be taken first; so it is loaded by
+//! name, from System32 alone.
 
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
@@ -42,7 +43,7 @@ type Receives = unsafe extern "system" fn(Handle, *mut c_void) -> BOOL;
 type Queries =
     unsafe extern "system" fn(Handle, u32, PCWSTR, *mut c_void, *mut u32, *mut u32) -> BOOL;
 type Closes = unsafe extern "system" fn(Handle) -> BOOL;
-type Watches = unsafe extern "system" fn(Handle, Watcher, u32, usize) -> *const c_void;
+type Watches = unsafe extern "system" fn(Handle, Option<Watcher>, u32, usize) -> *const c_void;
 type Watcher = unsafe extern "system" fn(Handle, usize, u32, *mut c_void, u32);
 
 /// The functions of WinHTTP, in the forms of `winhttp.h`.
@@ -140,7 +141,7 @@ impl WinHttp {
         let fault = AtomicU32::new(0);
         let of_certificates = WINHTTP_CALLBACK_FLAG_SECURE_FAILURE;
         // SAFETY: the request is open. What the function writes to is told with sending.
-        unsafe { (self.watch)(request.handle, untrusted, of_certificates, 0) };
+        unsafe { (self.watch)(request.handle, Some(untrusted), of_certificates, 0) };
         let context = &raw const fault as usize;
         // SAFETY: the request is open, nothing is sent with it, and the place lives until this function
         // ends, after which nothing is called: these calls end with what they do.
@@ -150,7 +151,7 @@ impl WinHttp {
             done(unsafe { (self.receive)(request.handle, null_mut()) })
         });
         // SAFETY: as above; from here on nobody watches.
-        unsafe { (self.watch)(request.handle, unwatched, 0, 0) };
+        unsafe { (self.watch)(request.handle, None, 0, 0) };
         answered.map_err(|kind| said_by_certificate(kind, fault.load(Ordering::Relaxed)))?;
         self.status_of(request)
     }
@@ -206,9 +207,6 @@ unsafe extern "system" fn untrusted(
     let place = unsafe { &*(context as *const AtomicU32) };
     place.store(flags, Ordering::Relaxed);
 }
-
-/// Stands where nobody is told anything.
-unsafe extern "system" fn unwatched(_: Handle, _: usize, _: u32, _: *mut c_void, _: u32) {}
 
 /// The code that names what is wrong with a certificate, if that is known.
 fn said_by_certificate(kind: HostErrorKind, flags: u32) -> HostErrorKind {

@@ -29,7 +29,7 @@ type ClosePipe = unsafe extern "system" fn(pipe: Pipe) -> HRESULT;
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub fn file_history_protects_up_to() -> Result<Option<u64>> {
+pub fn protects_up_to() -> Result<Option<u64>> {
     let (mut value, mut size) = (0_u64, size_of::<u64>() as u32);
     let place = std::ptr::from_mut(&mut value).cast();
     let (key, name) = (HSTRING::from(KEY), HSTRING::from("ProtectedUpToTime"));
@@ -56,7 +56,7 @@ pub fn file_history_protects_up_to() -> Result<Option<u64>> {
 ///
 /// # Errors
 /// When the service cannot be asked.
-pub fn file_history_runs() -> Result<bool> {
+pub fn runs() -> Result<bool> {
     let name = ServiceName::new(SERVICE);
     let manager = Handle::manager(SC_MANAGER_CONNECT)?;
     let Some(service) = manager.service(&name, SERVICE_QUERY_STATUS)? else { return Ok(false) };
@@ -67,7 +67,7 @@ pub fn file_history_runs() -> Result<bool> {
 ///
 /// # Errors
 /// When this Windows lacks it, or its service refuses.
-pub fn start_file_history() -> Result<()> {
+pub fn start() -> Result<()> {
     com::ask(OP, SERVICE, LIMIT, || {
         let library = Library::system("fhsvcctl.dll")?;
         let open = library.function(c"FhServiceOpenPipe")?;
