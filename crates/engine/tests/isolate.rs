@@ -257,6 +257,27 @@ fn nobody_is_named_if_a_restart_with_everything_on_is_enough() {
 }
 
 #[test]
+fn whoever_says_stop_instead_of_an_answer_ends_the_search_at_once() {
+    let text = pc(9, &[], "");
+    let mut pc = Fixture::parse(&text).unwrap();
+    let (steps, note) = begin(&pc, &found(&pc).suspects, Test::Question, FAR.to_owned());
+    let mut tape = Tape { bytes: Vec::new(), power: Power::endless(), tears: true };
+    let mut journal = Journal::create(&mut tape, "2026-01-02", steps).unwrap();
+    journal.record(Event::Noted { note }).unwrap();
+    let says_stop = std::cell::Cell::new(false);
+    let mut tester = |_: &dyn Host, _: &Test| {
+        says_stop.set(true);
+        Asked::NotNow
+    };
+    let is_stopped = || says_stop.get();
+    let mut around = Around { now: "2026-01-02", tester: &mut tester, is_stopped: &is_stopped };
+    let done = go_on(&mut pc, &mut journal, &mut around, &mut |_| ControlFlow::Continue(()));
+    let Standing::Ended(ended) = done.unwrap() else { panic!("it waits for an answer") };
+    assert_eq!(ended.answer, Answer::GaveUp { why: GaveUp::Stopped });
+    assert_eq!(state(&pc), state(&Fixture::parse(&text).unwrap()));
+}
+
+#[test]
 fn what_starts_at_a_sign_in_is_searched_only_if_the_test_waits_for_it() {
     const PARTS: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion";
     let more = format!(
