@@ -121,8 +121,8 @@ pub(crate) fn made(it: &Made, to: &std::path::Path) -> String {
         it.snapshot,
         HumanBytes(it.added_bytes),
         match it.left_out.is_empty() {
-            true => "every file is in the snapshot, with all its bytes",
-            false => "every file but those below is in the snapshot, with all its bytes",
+            true => "every file is in the snapshot, in its full length",
+            false => "every file but those below is in the snapshot, in its full length",
         }
     );
     for path in it.grown.iter().take(MOST_SHOWN) {
@@ -135,7 +135,7 @@ pub(crate) fn made(it: &Made, to: &std::path::Path) -> String {
     text.push_str(&left_out(&it.left_out, it.left_out_more));
     let _ = writeln!(
         text,
-        "\n`unwedge backup verify --to \"{}\"` reads every byte of it back.",
+        "\nContents were not compared: `unwedge backup verify --to \"{}\"` reads every byte.",
         to.display()
     );
     text
@@ -151,7 +151,8 @@ pub(crate) fn checked(it: &Checked) -> String {
             let _ = writeln!(text, "and {} more; --json lists them", found.len() - MOST_SHOWN);
         }
     }
-    let read = format!("{} of {} backups were read", HumanBytes(it.pack_bytes), it.snapshots);
+    let backups = if it.snapshots == 1 { "backup" } else { "backups" };
+    let read = format!("{} of {} {backups} were read", HumanBytes(it.pack_bytes), it.snapshots);
     let _ = match (it.errors.is_empty(), it.snapshots) {
         (true, 0) => writeln!(text, "There is no backup in the repository."),
         (true, _) => writeln!(text, "{read}; every byte that they need is as it was written."),
