@@ -9,6 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Pc;
 
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
 /// The processes of a program that run on a PC.
 #[derive(Debug, Default)]
 pub struct Victims {
@@ -54,12 +56,17 @@ impl Victims {
     /// Kills them; one that has ended by itself is none of them any more.
     pub fn kill(&self) {
         tell(&self.processes, Signal::KILL);
-        self.are_gone();
     }
 
-    /// They were ended some other way: whoever waits for them may go on.
-    pub fn are_gone(&self) {
-        tell(&self.entered_by, Signal::CONT);
+    /// Has whoever waits for them go on until `is_over`, once they were ended.
+    ///
+    /// More than once, because a process that hears that its child was stopped stops itself, and it
+    /// may hear of the last stop when the child is dead already.
+    pub fn let_go(&self, is_over: impl Fn() -> bool) {
+        while !is_over() {
+            tell(&self.entered_by, Signal::CONT);
+            thread::sleep(BETWEEN_LOOKS);
+        }
     }
 }
 

@@ -165,10 +165,7 @@ fn a_ladder_cut_off_with_all_of_windows_is_taken_back() {
     let before = State::of(&pc);
     let first = records(&pc);
     for record in POWER_CUTS {
-        let was_cut_off = run_until(&pc, record, FIRST_PACE, |running| {
-            pc.cut_power();
-            running.are_gone();
-        });
+        let was_cut_off = run_until(&pc, record, FIRST_PACE, |_| pc.cut_power());
         assert!(was_cut_off, "it came to its end before record {record}");
         pc.restart(Ending::PowerCut, Start::ToTheEnd);
         let recovered = pc.run(&["recover", "--yes", "--json"]);
@@ -307,6 +304,7 @@ fn run_until(pc: &Pc, record: usize, pace: Pace, end: impl FnOnce(&Victims)) -> 
             step = step.mul_f64(1.05).min(pace.longest_step);
         }
         end(&running);
+        running.let_go(|| run.is_finished());
         // What is killed has told nothing yet.
         run.join().unwrap().stdout.is_empty()
     })
